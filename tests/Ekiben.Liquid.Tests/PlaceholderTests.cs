@@ -1,0 +1,7 @@
+namespace Ekiben.Tests;
+
+public class SetUp
+{
+    [Fact]
+    public void Builds() => Assert.True(true);
+}
