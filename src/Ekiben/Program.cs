@@ -1,1 +1,1 @@
-Console.WriteLine("ekiben");
+return 0;

@@ -1,0 +1,2 @@
+namespace Ekiben.Storage;
+internal abstract class SendQueue;
