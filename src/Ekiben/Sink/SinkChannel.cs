@@ -35,14 +35,18 @@ internal sealed class SinkChannel(Socket socket, TimeProvider clock) : IDisposab
     private readonly byte[] _input = new byte[32 * 1024];
     private readonly ArrayBufferWriter<byte> _replies = new(1024);
     private Stream _stream = new NetworkStream(socket, ownsSocket: true);
+    private long _lastActive = clock.GetTimestamp();
     private int _start;
     private int _end;
     private int _searched;
     private bool _skippingLine;
     private Task _onDisk = Task.CompletedTask;
 
-    /// <summary>When bytes last came or went, as a timestamp of the clock; long.MaxValue while a fault keeps the connection.</summary>
-    public long LastActive { get; private set; } = clock.GetTimestamp();
+    /// <summary>When bytes last came or went, as a timestamp of the clock; long.MaxValue while a fault holds the connection.</summary>
+    public long LastActive => IsHeld ? long.MaxValue : _lastActive;
+
+    /// <summary>Whether a fault holds the connection, so that its silence is not the client's fault.</summary>
+    public bool IsHeld { get; set; }
 
     /// <summary>Whether TLS is on.</summary>
     public bool IsEncrypted => _stream is SslStream;
@@ -100,7 +104,7 @@ internal sealed class SinkChannel(Socket socket, TimeProvider clock) : IDisposab
 
         var read = await _stream.ReadAsync(_input.AsMemory(_end), cancellationToken);
         _end += read;
-        LastActive = clock.GetTimestamp();
+        _lastActive = clock.GetTimestamp();
         return read > 0;
     }
 
@@ -122,7 +126,7 @@ internal sealed class SinkChannel(Socket socket, TimeProvider clock) : IDisposab
         {
             await _stream.WriteAsync(_replies.WrittenMemory, cancellationToken);
             _replies.ResetWrittenCount();
-            LastActive = clock.GetTimestamp();
+            _lastActive = clock.GetTimestamp();
         }
     }
 
@@ -139,8 +143,8 @@ internal sealed class SinkChannel(Socket socket, TimeProvider clock) : IDisposab
     /// <summary>Says nothing more and reads on until the client leaves or the time is up.</summary>
     public async Task StallAsync(TimeSpan limit, bool reading, CancellationToken cancellationToken)
     {
+        IsHeld = true;
         await FlushAsync(cancellationToken);
-        LastActive = long.MaxValue;
         using var timeUp = new CancellationTokenSource(limit, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeUp.Token, cancellationToken);
         try
@@ -161,10 +165,11 @@ internal sealed class SinkChannel(Socket socket, TimeProvider clock) : IDisposab
     /// <summary>Waits without counting as idle.</summary>
     public async Task DelayAsync(TimeSpan delay, CancellationToken cancellationToken)
     {
+        IsHeld = true;
         await FlushAsync(cancellationToken);
-        LastActive = long.MaxValue;
         await Task.Delay(delay, clock, cancellationToken);
-        LastActive = clock.GetTimestamp();
+        IsHeld = false;
+        _lastActive = clock.GetTimestamp();
     }
 
     /// <summary>

@@ -51,6 +51,8 @@ internal sealed partial class SinkConnection
             }
         }
 
+        // Held before anyone can see the message, and before the idle check looks next.
+        channel.IsHeld = fault?.Action == FaultAction.Stall;
         var result = fault is { AcceptFirst: false } ? Withheld(fault)
             : _body.TooBig ? "552 5.3.4 Message too big"
             : sink.IsFull ? "452 4.3.1 No room to keep more messages"
