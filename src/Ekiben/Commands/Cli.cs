@@ -53,7 +53,7 @@ internal static class Cli
         CommonOptions.Urls,
         CommonOptions.PublicUrl,
         CommonOptions.Relay,
-        DemoCommand.Create(),
+        //DemoCommand.Create(),
         ServeCommand.Create(),
         SiteCommand.Create(),
         UserCommand.Create(),
@@ -65,7 +65,9 @@ internal static class Cli
     private static int WrongUsage(ParseResult parsed)
     {
         var command = string.Join(' ', Path(parsed.CommandResult).Reverse());
-        return Say($"{OneLine(parsed.Errors[0].Message)} See '{command} --help'.", 2);
+        // "Required command was not provided" comes first where a command is misspelt, and says less.
+        var problem = parsed.UnmatchedTokens is [var unknown, ..] ? $"'{unknown}' is not known here." : parsed.Errors[0].Message;
+        return Say($"{OneLine(problem)} See '{command} --help'.", 2);
 
         static IEnumerable<string> Path(CommandResult command)
         {

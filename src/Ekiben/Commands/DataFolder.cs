@@ -23,7 +23,7 @@ internal sealed class DataFolder : IAsyncDisposable
 
     public static async Task<DataFolder> OpenAsync(EkibenOptions options, CancellationToken cancel)
     {
-        Directory.CreateDirectory(options.DataFolder);
+        MakeUsable(options.DataFolder);
         var app = EkibenBuilder.Build(options with { RunEngine = false });
         var folder = new DataFolder(app);
         try
@@ -63,6 +63,20 @@ internal sealed class DataFolder : IAsyncDisposable
 
         await db.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS __EFMigrationsLock", cancel);
         await database.MigrateAsync(cancel);
+    }
+
+    /// <summary>Creates the folder where it is missing.</summary>
+    /// <exception cref="CommandFailure">It cannot be created.</exception>
+    public static void MakeUsable(string path)
+    {
+        try
+        {
+            Directory.CreateDirectory(path);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailure($"cannot use the data folder {path}: {refused.Message}");
+        }
     }
 
     /// <summary>A broadcast of any site by its number.</summary>

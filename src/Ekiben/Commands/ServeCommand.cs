@@ -1,6 +1,4 @@
 using System.CommandLine;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace Ekiben.Commands;
 
@@ -49,8 +47,7 @@ internal sealed class RunningServer : IAsyncDisposable
         {
             await DataFolder.MigrateAsync(app.Services, options, running: null, cancel);
             await StartListeningAsync(app, options, cancel);
-            var bound = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();
-            var address = Spoken(options.Urls.Split(';')[0], bound);
+            var address = Spoken(options.Urls.Split(';')[0], app.Urls.First());
             held.Announce(address);
             return new RunningServer(app, address);
         }

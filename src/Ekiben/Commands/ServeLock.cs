@@ -22,7 +22,7 @@ internal sealed class ServeLock : IDisposable
     /// <exception cref="CommandFailure">Somebody else has it; the sentence names their process and address.</exception>
     public static async Task<ServeLock> TakeAsync(EkibenOptions options, CancellationToken cancel)
     {
-        Directory.CreateDirectory(options.DataFolder);
+        DataFolder.MakeUsable(options.DataFolder);
         // A command that only looks has the file for a moment; a server keeps it.
         for (var tries = 0; tries < 5; tries++)
         {
@@ -103,6 +103,5 @@ internal sealed class ServeLock : IDisposable
     }
 }
 
-/// <summary>Who serves a data folder.</summary>
-/// <param name="Relay">Without its password; enough to judge whether a site can send.</param>
+/// <summary>Who serves a data folder; the relay is without its password, which is enough to judge whether a site can send.</summary>
 internal sealed record ServeHolder(int Pid, string Address, string? PublicUrl, string? Relay);
