@@ -36,6 +36,8 @@ internal static class EkibenBuilder
         builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("System", LogLevel.Warning);
+        // The keys lie in the data folder on purpose, as readable as the database that they guard.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection.KeyManagement.XmlKeyManager", LogLevel.Error);
 
         var services = builder.Services;
         services.AddSingleton(options);
