@@ -3,6 +3,7 @@ using Ekiben.Accounts;
 using Ekiben.Broadcasts;
 using Ekiben.Storage;
 using Ekiben.Storage.Sqlite;
+using Ekiben.Web;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
 
@@ -27,7 +28,7 @@ internal static class EkibenBuilder
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = Web.RequestLimits.MaxBodyBytes;
+            kestrel.Limits.MaxRequestBodySize = RequestLimits.MaxBodyBytes;
         });
 
         // stdout is for "ekiben: listening on URL" alone.
@@ -73,7 +74,13 @@ internal static class EkibenBuilder
         services.AddSingleton<SendingRequirements>();
         services.AddSingleton<BroadcastActions>();
 
-        return builder.Build();
+        // API
+        services.AddSingleton<SubscriberImport, SqliteSubscriberImport>();
+        services.AddApi();
+
+        var app = builder.Build();
+        app.MapApi();
+        return app;
     }
 
     /// <summary>The instance's key: made at the first start, readable by its owner only.</summary>

@@ -54,8 +54,7 @@ internal sealed class ApiRequest(HttpContext http, ApiStyle style, ApiCaller cal
     public Answer NotFound(string sentence) => style.Refuse(StatusCodes.Status404NotFound, "not_found", sentence);
 
     /// <summary>A field of the body's object; undefined when it is not there.</summary>
-    public JsonElement Field(string name) =>
-        body.Json is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty(name, out var value) ? value : default;
+    public JsonElement Field(string name) => body.Field(name);
 
     /// <summary>
     /// Runs <paramref name="write"/> in one transaction, with the kept answer in it. A refusal writes nothing. Hold it for milliseconds:

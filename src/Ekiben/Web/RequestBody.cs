@@ -20,6 +20,41 @@ internal sealed class RequestBody
     /// <summary>One sentence when there is a body that is not JSON.</summary>
     public string? Error { get; }
 
+    /// <summary>A field of the body's object; undefined when it is not there.</summary>
+    public JsonElement Field(string name) =>
+        Json is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty(name, out var value) ? value : default;
+
+    /// <summary>A text of the body's object; null when it is absent or no text.</summary>
+    public string? Text(string name) => Field(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+
+    /// <summary>One sentence when the text is not as it should be, null when it is.</summary>
+    public string? TextFault(string name, bool required, int max)
+    {
+        var value = Field(name);
+        if (value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null)
+        {
+            return required ? $"{name} is required." : null;
+        }
+
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            return $"{name} must be a text.";
+        }
+
+        var text = value.GetString()!;
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            return $"{name} must not be blank.";
+        }
+
+        if (text.Length > max)
+        {
+            return $"{name} has {text.Length} characters; at most {max} are allowed.";
+        }
+
+        return text.Contains('\0', StringComparison.Ordinal) ? $"{name} must not contain NUL." : null;
+    }
+
     /// <exception cref="BadHttpRequestException">The body is larger than <see cref="RequestLimits.MaxBodyBytes"/> (413), or the client gave up.</exception>
     public static async Task<RequestBody> ReadAsync(HttpRequest request, CancellationToken cancel)
     {
