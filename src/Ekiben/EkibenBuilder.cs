@@ -89,7 +89,13 @@ internal static class EkibenBuilder
         services.AddSingleton<MailboxStore>();
         services.AddSingleton<RelayPools>();
 
-        return builder.Build();
+        // API
+        services.AddSingleton<SubscriberImport, SqliteSubscriberImport>();
+        services.AddApi();
+
+        var app = builder.Build();
+        app.MapApi();
+        return app;
     }
 
     /// <summary>The instance's key: made at the first start, readable by its owner only.</summary>
