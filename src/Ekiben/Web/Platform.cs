@@ -49,6 +49,8 @@ internal static class Platform
         services.AddScoped<Viewer>();
         services.AddSingleton<BroadcastList>();
         services.AddSingleton<BroadcastReview>();
+        services.AddSingleton<MessagePreviews>();
+        services.AddSingleton<MailboxReading>();
     }
 
     public static void MapPlatform(this WebApplication app)
