@@ -1,8 +1,11 @@
 using System.Security.Cryptography;
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
+using Ekiben.Delivery;
+using Ekiben.Mailbox;
 using Ekiben.Storage;
 using Ekiben.Storage.Sqlite;
+using Ekiben.Web;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
 
@@ -27,7 +30,7 @@ internal static class EkibenBuilder
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = Web.RequestLimits.MaxBodyBytes;
+            kestrel.Limits.MaxRequestBodySize = RequestLimits.MaxBodyBytes;
         });
 
         // stdout is for "ekiben: listening on URL" alone.
@@ -48,6 +51,8 @@ internal static class EkibenBuilder
         services.AddSingleton(sqlite);
         services.AddSingleton<Database>(sqlite);
         services.AddSingleton<Audiences, SqliteAudiences>();
+        services.AddSingleton<Receipts, SqliteReceipts>();
+        services.AddSingleton<SendQueue, SqliteSendQueue>();
         services.AddScoped(provider => provider.GetRequiredService<Database>().OpenEverySite());
 
         // Keys and accounts
@@ -72,6 +77,17 @@ internal static class EkibenBuilder
         services.AddSingleton<EngineSignal>();
         services.AddSingleton<SendingRequirements>();
         services.AddSingleton<BroadcastActions>();
+        services.AddSingleton<BroadcastsWorker>();
+        services.AddHostedService(provider => provider.GetRequiredService<BroadcastsWorker>());
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
+
+        // Delivery
+        services.AddSingleton<ServerAddress>();
+        services.AddSingleton<PublicLinks>();
+        services.AddSingleton<MessageIds>();
+        services.AddSingleton<MessageComposer>();
+        services.AddSingleton<MailboxStore>();
+        services.AddSingleton<RelayPools>();
 
         return builder.Build();
     }

@@ -1,1 +1,1 @@
-return 0;
+return await Ekiben.Commands.Cli.RunAsync(args);

@@ -14,7 +14,8 @@ namespace Ekiben.Storage.Sqlite.Migrations
                 name: "addresses",
                 columns: table => new
                 {
-                    id = table.Column<long>(type: "INTEGER", nullable: false),
+                    id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
                     site_id = table.Column<long>(type: "INTEGER", nullable: false),
                     normalised = table.Column<string>(type: "TEXT", nullable: false),
                     written = table.Column<string>(type: "TEXT", nullable: false),
@@ -145,7 +146,8 @@ namespace Ekiben.Storage.Sqlite.Migrations
                 name: "broadcasts",
                 columns: table => new
                 {
-                    id = table.Column<long>(type: "INTEGER", nullable: false),
+                    id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
                     site_id = table.Column<long>(type: "INTEGER", nullable: false),
                     name = table.Column<string>(type: "TEXT", nullable: false),
                     subject = table.Column<string>(type: "TEXT", nullable: false),
@@ -294,7 +296,8 @@ namespace Ekiben.Storage.Sqlite.Migrations
                 name: "sites",
                 columns: table => new
                 {
-                    id = table.Column<long>(type: "INTEGER", nullable: false),
+                    id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
                     uuid = table.Column<string>(type: "TEXT", nullable: false),
                     name = table.Column<string>(type: "TEXT", nullable: false),
                     is_test = table.Column<bool>(type: "INTEGER", nullable: false),
@@ -343,7 +346,8 @@ namespace Ekiben.Storage.Sqlite.Migrations
                 name: "subscribers",
                 columns: table => new
                 {
-                    id = table.Column<long>(type: "INTEGER", nullable: false),
+                    id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
                     site_id = table.Column<long>(type: "INTEGER", nullable: false),
                     uuid = table.Column<string>(type: "TEXT", nullable: false),
                     address_id = table.Column<long>(type: "INTEGER", nullable: false),

@@ -1,0 +1,110 @@
+using Ekiben.Liquid.Values;
+
+namespace Ekiben.Liquid.Rendering;
+
+/// <summary>The meter: every cost passes through here before it is paid.</summary>
+internal sealed partial class Renderer
+{
+    private const int StepsBetweenChecks = 256;
+    private const int CharactersAStep = 256;
+    private const int ItemBytes = 32;
+
+    private int _steps;
+    private int _nextCheck;
+    private long _stringBytes;
+    private long _deadline;
+
+    public TemplateLimits Limits { get; private set; } = TemplateLimits.Default;
+
+    /// <summary>Counts one step. Time and cancellation are looked at now and then, not at each.</summary>
+    public void Step()
+    {
+        if (++_steps >= _nextCheck)
+        {
+            CheckSteps();
+        }
+    }
+
+    /// <summary>Counts work on a text or list of this length.</summary>
+    public void Work(long length)
+    {
+        if (length >= CharactersAStep)
+        {
+            _steps = (int)Math.Min(int.MaxValue / 2, _steps + (length / CharactersAStep));
+            CheckSteps();
+        }
+    }
+
+    /// <summary>Books characters that are about to be created.</summary>
+    public void Charge(long characters)
+    {
+        _stringBytes += characters * sizeof(char);
+        if (_stringBytes > Limits.StringBytes)
+        {
+            throw OverBudget(nameof(TemplateLimits.StringBytes), Limits.StringBytes);
+        }
+
+        Work(characters);
+    }
+
+    /// <summary>Books the items of a list that is about to be created or walked.</summary>
+    public void ChargeItems(long count)
+    {
+        CheckItems(count);
+        _stringBytes += count * ItemBytes;
+        Charge(0);
+        Work(count * 16);
+    }
+
+    public void CheckItems(long count)
+    {
+        if (count > Limits.Items)
+        {
+            throw OverBudget(nameof(TemplateLimits.Items), Limits.Items);
+        }
+    }
+
+    private void StartMeter(in RenderOptions options)
+    {
+        Limits = options.Limits ?? TemplateLimits.Default;
+        Output.Limit = Limits.OutputBytes;
+        _steps = 0;
+        _stringBytes = 0;
+        _scopes = 0;
+        _nextCheck = Math.Min(StepsBetweenChecks, Limits.Steps + 1);
+        _deadline = options.Clock is null ? 0 : options.Clock.GetTimestamp() + (long)(Limits.Time.TotalSeconds * options.Clock.TimestampFrequency);
+        options.CancellationToken.ThrowIfCancellationRequested();
+    }
+
+    private void CheckSteps()
+    {
+        if (_steps > Limits.Steps)
+        {
+            throw OverBudget(nameof(TemplateLimits.Steps), Limits.Steps);
+        }
+
+        if (_steps < _nextCheck)
+        {
+            return;
+        }
+
+        _nextCheck = (int)Math.Min((long)_steps + StepsBetweenChecks, (long)Limits.Steps + 1);
+        CheckTime();
+    }
+
+    private void CheckTime()
+    {
+        _options.CancellationToken.ThrowIfCancellationRequested();
+        if (_options.Clock is { } clock && clock.GetTimestamp() > _deadline)
+        {
+            throw OverBudget(nameof(TemplateLimits.Time), Limits.Time);
+        }
+    }
+
+    /// <summary>Books a string that was made elsewhere (a capture, a digest) and wraps it.</summary>
+    public Value Created(string text, Safety safety = Safety.None)
+    {
+        Charge(text.Length);
+        return Value.Of(text, safety);
+    }
+}

@@ -1,0 +1,89 @@
+using System.Collections;
+using System.Text.Json;
+
+namespace Ekiben.Liquid.Values;
+
+/// <summary>Reads lists and maps whichever host type stands behind them.</summary>
+internal static class Collections
+{
+    public static int Count(in Value list) => list.Reference switch
+    {
+        Value[] items => items.Length,
+        IReadOnlyList<object?> items => items.Count,
+        IList items => items.Count,
+        _ => 0,
+    };
+
+    public static Value At(in Value list, int index) => list.Reference switch
+    {
+        Value[] items => items[index],
+        IReadOnlyList<object?> items => Value.From(items[index]),
+        IList items => Value.From(items[index]),
+        _ => default,
+    };
+
+    public static int MapCount(in Value map) => map.Reference switch
+    {
+        IReadOnlyDictionary<string, object?> items => items.Count,
+        IDictionary items => items.Count,
+        JsonElement json => json.GetPropertyCount(),
+        _ => 0,
+    };
+
+    public static bool TryGet(in Value map, string name, out Value value)
+    {
+        switch (map.Reference)
+        {
+            case IReadOnlyDictionary<string, object?> items:
+                var found = items.TryGetValue(name, out var item);
+                value = found ? Value.From(item) : default;
+                return found;
+            case JsonElement json:
+                found = json.TryGetProperty(name, out var property);
+                value = found ? Value.From(property) : default;
+                return found;
+            case IDictionary items:
+                found = items.Contains(name);
+                value = found ? Value.From(items[name]) : default;
+                return found;
+            default:
+                value = default;
+                return false;
+        }
+    }
+
+    /// <summary>The map as a list of [name, value] pairs in its own order.</summary>
+    public static Value[] Pairs(in Value map)
+    {
+        var pairs = new Value[MapCount(map)];
+        var index = 0;
+        switch (map.Reference)
+        {
+            case IReadOnlyDictionary<string, object?> items:
+                foreach (var (name, item) in items)
+                {
+                    pairs[index++] = Pair(name, Value.From(item));
+                }
+
+                break;
+            case JsonElement json:
+                foreach (var property in json.EnumerateObject())
+                {
+                    pairs[index++] = Pair(property.Name, Value.From(property.Value));
+                }
+
+                break;
+            case IDictionary items:
+                foreach (DictionaryEntry entry in items)
+                {
+                    pairs[index++] = Pair((string)entry.Key, Value.From(entry.Value));
+                }
+
+                break;
+        }
+
+        return pairs;
+    }
+
+    private static Value Pair(string name, in Value value) => Value.Of([Value.Of(name), value]);
+}
