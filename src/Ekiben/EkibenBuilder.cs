@@ -89,7 +89,12 @@ internal static class EkibenBuilder
         services.AddSingleton<MailboxStore>();
         services.AddSingleton<RelayPools>();
 
-        return builder.Build();
+        // Web platform
+        services.AddPlatform();
+
+        var app = builder.Build();
+        app.MapPlatform();
+        return app;
     }
 
     /// <summary>The instance's key: made at the first start, readable by its owner only.</summary>

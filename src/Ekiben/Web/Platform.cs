@@ -4,7 +4,7 @@ using Ekiben.Mailbox.Pages;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Components.Authorization;
-using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Hosting.StaticWebAssets;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Identity;
 using MudBlazor.Services;
@@ -117,6 +117,7 @@ internal static class Platform
     /// </summary>
     private static void MapStaticFiles(WebApplication app)
     {
+        StaticWebAssetsLoader.UseStaticWebAssets(app.Environment, app.Configuration);
         if (File.Exists(Path.Combine(AppContext.BaseDirectory, $"{app.Environment.ApplicationName}.staticwebassets.endpoints.json")))
         {
             app.MapStaticAssets().AllowAnonymous();

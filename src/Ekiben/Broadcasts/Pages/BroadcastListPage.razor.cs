@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Components;
 namespace Ekiben.Broadcasts.Pages;
 
 /// <summary>The home page: the broadcasts that wait for an approval, and by their status all others. Reads itself anew every few seconds.</summary>
-public partial class BroadcastListPage
+public sealed partial class BroadcastListPage
 {
     private static readonly TimeSpan RefreshEvery = TimeSpan.FromSeconds(3);
 

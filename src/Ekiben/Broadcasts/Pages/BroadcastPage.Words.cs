@@ -3,7 +3,7 @@ using Ekiben.Web;
 namespace Ekiben.Broadcasts.Pages;
 
 /// <summary>What the page of a broadcast says and offers in each status.</summary>
-public partial class BroadcastPage
+public sealed partial class BroadcastPage
 {
     private enum ActionKind
     {
@@ -14,7 +14,7 @@ public partial class BroadcastPage
         Cancel,
     }
 
-    /// <param name="Disabled">Why it cannot be used by this person, null when it can.</param>
+    /// <summary>A button and what its dialog asks; <c>Disabled</c> says why this person cannot use it, null when they can.</summary>
     private sealed record OfferedAction(
         ActionKind Kind, string Label, string Tone, string Question, string Confirm, string Explanation, string? Disabled = null);
 

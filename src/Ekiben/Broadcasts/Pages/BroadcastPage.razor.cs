@@ -1,6 +1,5 @@
 using Ekiben.Accounts;
 using Ekiben.Storage;
-using Ekiben.Web;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Authorization;
 
@@ -10,7 +9,7 @@ namespace Ekiben.Broadcasts.Pages;
 /// One broadcast: what it says, to whom, how, and where every recipient stands. Looks at the database once a second while something moves
 /// and every five seconds else; what people do here goes through <see cref="BroadcastActions"/> with their role read anew.
 /// </summary>
-public partial class BroadcastPage
+public sealed partial class BroadcastPage
 {
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
     private const int QuietTicks = 5;
@@ -189,7 +188,7 @@ public partial class BroadcastPage
         }
     }
 
-    private Task UndoAsync() => DoAsync(ActionKind.Revoke);
+    private async Task UndoAsync() => await DoAsync(ActionKind.Revoke);
 
     private async Task<bool> DoAsync(ActionKind kind)
     {

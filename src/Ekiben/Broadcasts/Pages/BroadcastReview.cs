@@ -1,15 +1,13 @@
-using Ekiben.Segments;
 using Ekiben.Sites;
 using Ekiben.Storage;
-using Ekiben.Subscribers;
 using Microsoft.EntityFrameworkCore;
 
 namespace Ekiben.Broadcasts.Pages;
 
-/// <summary>What the page of one broadcast shows before any counting.</summary>
-/// <param name="Approval">The one that counts; null while none does.</param>
-/// <param name="Rule">Of the approved manifest, or of the rows as they are.</param>
-/// <param name="SegmentName">Null when the broadcast names no segment.</param>
+/// <summary>
+/// What the page of one broadcast shows before any counting: the approval that counts, null while none does; the rule of the approved
+/// manifest, or of the rows as they are; the segment's name, null when the broadcast names none.
+/// </summary>
 internal sealed record ReviewedBroadcast(Broadcast Broadcast, Site Site, Approval? Approval, AudienceRule Rule, string? SegmentName)
 {
     public string RuleInWords => Pages.RuleInWords.Describe(Rule.InclusiveTags, Rule.ExclusiveTags, SegmentName, Rule.Segment);

@@ -6,7 +6,7 @@ namespace Ekiben.Broadcasts.Pages;
 /// <summary>Says whom a broadcast is for as a sentence, so that a person can check it without reading a rule.</summary>
 internal static class RuleInWords
 {
-    /// <param name="segmentName">Null when the broadcast names no segment.</param>
+    /// <summary>The whole rule; <paramref name="segmentName"/> is null when the broadcast names no segment.</summary>
     public static string Describe(IReadOnlyList<string> inclusive, IReadOnlyList<string> exclusive, string? segmentName, SegmentRule? segment)
     {
         var conditions = new List<string>();

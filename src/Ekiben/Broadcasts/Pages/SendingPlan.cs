@@ -2,8 +2,10 @@ using Ekiben.Web;
 
 namespace Ekiben.Broadcasts.Pages;
 
-/// <summary>When a broadcast would start and finish, from its rate alone: the relay may be slower, never faster than the rate.</summary>
-/// <param name="FinishesAt">Null without a rate: nobody knows how fast the relay takes.</param>
+/// <summary>
+/// When a broadcast would start and finish, from its rate alone: the relay may be slower, and nothing is faster than the rate.
+/// The finish is null without a rate, since nobody knows how fast the relay takes.
+/// </summary>
 internal sealed record SendingPlan(DateTimeOffset StartsAt, DateTimeOffset? FinishesAt)
 {
     /// <summary>The plan before the start. Without a time, or with one that is past, a person's approval starts it after the undo window.</summary>

@@ -8,8 +8,7 @@ namespace Ekiben.Mailbox.Pages;
 /// <summary>A test site whose mailbox can be read.</summary>
 internal sealed record MailboxSite(SiteId Id, string Uuid, string Name);
 
-/// <summary>A message of the mailbox, read as a mail program would.</summary>
-/// <param name="Html">Null when it has no HTML part.</param>
+/// <summary>A message of the mailbox, read as a mail program would; <c>Html</c> and <c>Text</c> are null where it has no such part.</summary>
 internal sealed record MailboxMessage(
     string Subject, string From, string To, DateTimeOffset? Date, IReadOnlyList<KeyValuePair<string, string>> Headers, string? Html, string? Text, string Source);
 
