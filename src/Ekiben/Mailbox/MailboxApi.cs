@@ -1,53 +1,44 @@
 using System.Globalization;
-using Ekiben.Storage;
 using Ekiben.Web;
-using Microsoft.AspNetCore.Http.HttpResults;
 using MimeKit;
 
 namespace Ekiben.Mailbox;
 
-/// <summary>Reads the built-in mailbox of a test site.</summary>
+/// <summary>Our routes for the built-in mailbox of a test site: what it sent, newest first.</summary>
 internal static class MailboxApi
 {
-    public static void MapMailbox(this RouteGroupBuilder api)
+    public static void MapMailbox(this RouteGroupBuilder ours)
     {
-        api.MapGet("/mailbox", ListAsync).WithSummary("The messages that this test site sent, newest first");
-        api.MapGet("/mailbox/{id:long}", ReadAsync).WithSummary("One message, parsed");
-        api.MapGet("/mailbox/{id:long}/raw", ReadRawAsync).WithSummary("One message as it was handed over");
+        var group = ours.MapGroup("/mailbox").WithTags("mailbox");
+        group.Map("GET", "", ListAsync).Describe("The messages that this test site sent, newest first", typeof(MailboxPage));
+        group.Map("GET", "/{id}", ShowAsync).Describe("One message, parsed and raw", typeof(MailboxMessage));
     }
 
-    private static async Task<Ok<MailboxPage>> ListAsync(ApiCaller caller, MailboxStore mailbox, string? cursor, int? limit, CancellationToken cancel)
+    private static async Task<Answer> ListAsync(ApiRequest request)
     {
-        long? before = long.TryParse(cursor, CultureInfo.InvariantCulture, out var at) ? at : null;
-        var size = Math.Clamp(limit ?? 50, 1, MailboxStore.MaxPage);
-        var entries = await mailbox.ListAsync(caller.SiteId, before, size, cancel);
-        return TypedResults.Ok(new MailboxPage(
+        var mailbox = request.Service<MailboxStore>();
+        var size = request.Query("limit", otherwise: 50, min: 1, max: MailboxStore.MaxPage);
+        long? before = long.TryParse(request.Query("cursor"), CultureInfo.InvariantCulture, out var at) ? at : null;
+        var entries = await mailbox.ListAsync(request.SiteId, before, size, request.Cancel);
+        return Answer.Ok(new MailboxPage(
             entries,
             entries.Count == size ? entries[^1].Id.ToString(CultureInfo.InvariantCulture) : null,
-            await mailbox.CountAsync(caller.SiteId, cancel)));
+            await mailbox.CountAsync(request.SiteId, request.Cancel)));
     }
 
-    private static async Task<Results<Ok<MailboxMessage>, NotFound>> ReadAsync(ApiCaller caller, MailboxStore mailbox, long id, CancellationToken cancel)
-    {
-        if (await mailbox.ReadAsync(caller.SiteId, id, cancel) is not { } raw)
-        {
-            return TypedResults.NotFound();
-        }
-
-        return TypedResults.Ok(await MailboxMessage.ParseAsync(id, raw, cancel));
-    }
-
-    private static async Task<Results<FileContentHttpResult, NotFound>> ReadRawAsync(ApiCaller caller, MailboxStore mailbox, long id, CancellationToken cancel) =>
-        await mailbox.ReadAsync(caller.SiteId, id, cancel) is { } raw
-            ? TypedResults.File(raw, "message/rfc822")
-            : TypedResults.NotFound();
-
-    private sealed record MailboxPage(IReadOnlyList<MailboxEntry> Data, string? NextCursor, long Total);
+    private static async Task<Answer> ShowAsync(ApiRequest request) =>
+        long.TryParse(request.Route("id"), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+        && await request.Service<MailboxStore>().ReadAsync(request.SiteId, id, request.Cancel) is { } raw
+            ? Answer.Ok(await MailboxMessage.ParseAsync(id, raw, request.Cancel))
+            : request.NotFound("There is no such message in the mailbox.");
 }
+
+/// <summary>A page of the mailbox; <paramref name="Total"/> counts all that it holds for the site.</summary>
+internal sealed record MailboxPage(IReadOnlyList<MailboxEntry> Data, string? NextCursor, long Total);
 
 /// <summary>A stored message, read by an independent parser.</summary>
 internal sealed record MailboxMessage(
-    long Id, string Subject, string From, string To, DateTimeOffset Date, string MessageId, IReadOnlyList<MailboxHeader> Headers, string? Html, string? Text)
+    long Id, string Subject, string From, string To, DateTimeOffset Date, string MessageId, IReadOnlyList<MailboxHeader> Headers, string? Html, string? Text, string Raw)
 {
     public static async Task<MailboxMessage> ParseAsync(long id, byte[] raw, CancellationToken cancel)
     {
@@ -61,7 +52,8 @@ internal sealed record MailboxMessage(
             message.MessageId ?? "",
             [.. message.Headers.Select(header => new MailboxHeader(header.Field, header.Value))],
             message.HtmlBody,
-            message.TextBody);
+            message.TextBody,
+            System.Text.Encoding.UTF8.GetString(raw));
     }
 }
 
