@@ -43,12 +43,13 @@ public readonly record struct EmailAddress(string Written, string Normalised)
         if (error is not null) return false;
 
         var at = written.LastIndexOf('@');
-        error = LocalFault(written.AsSpan(0, at));
+        var local = FoldCase(written[..at]);
+        // Both forms: NFC makes a semicolon of the Greek question mark.
+        error = LocalFault(written.AsSpan(0, at)) ?? LocalFault(local);
         if (error is not null) return false;
         error = DomainFault(written[(at + 1)..], out var domain);
         if (error is not null) return false;
 
-        var local = FoldCase(written[..at]);
         if (Encoding.UTF8.GetByteCount(local) > MaxLocalOctets)
             error = "The part before the @ is longer than 64 octets.";
         else if (Encoding.UTF8.GetByteCount(local) + 1 + domain.Length > MaxOctets)

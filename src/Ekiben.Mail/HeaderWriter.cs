@@ -38,7 +38,7 @@ internal static class HeaderWriter
     {
         Begin(output, name);
         output.Byte((byte)' ');
-        Angle(output, value, column: name.Length + 2);
+        Angle(output, value, name.Length + 2, FoldAt);
     }
 
     /// <summary>An unstructured field (Subject): ASCII as it is, folded at blanks; anything else as encoded-words.</summary>
@@ -59,13 +59,14 @@ internal static class HeaderWriter
         Begin(output, field);
         output.Byte((byte)' ');
         var column = field.Length + 2;
-        if (name.Length > 0) Phrase(output, field, name, ref column);
-        if (name.Length > 0 && column + address.Length + 3 <= FoldAt)
+        var isEncoded = name.Length > 0 && Phrase(output, field, name, ref column);
+        var end = isEncoded ? EncodedLine : FoldAt;
+        if (name.Length > 0 && column + address.Length + 3 <= end)
         {
             output.Byte((byte)' ');
             column++;
         }
-        Angle(output, address, column);
+        Angle(output, address, column, end);
     }
 
     /// <summary>RFC 5322 §3.3, always in UTC: the server's zone is nobody's business.</summary>
@@ -84,17 +85,18 @@ internal static class HeaderWriter
         output.Byte((byte)':');
     }
 
-    private static void Angle(ByteWriter output, ReadOnlySpan<char> value, int column)
+    private static void Angle(ByteWriter output, ReadOnlySpan<char> value, int column, int end)
     {
         if (value.ContainsAny(Controls) || value.ContainsAny("<> ")) throw new RenderException("An address contains a character that can't stand in a header.");
         if (value.Length + 3 > MaxLine) throw new RenderException("An address or URL is longer than a line of a header.");
-        if (column + value.Length + 2 > FoldAt) output.Bytes("\r\n "u8);
+        if (column + value.Length + 2 > end) output.Bytes("\r\n "u8);
         output.Byte((byte)'<');
         output.Text(value);
         output.Bytes(">\r\n"u8);
     }
 
-    private static void Phrase(ByteWriter output, ReadOnlySpan<byte> field, ReadOnlySpan<char> name, ref int column)
+    /// <summary>Answers whether the name had to be written as encoded-words.</summary>
+    private static bool Phrase(ByteWriter output, ReadOnlySpan<byte> field, ReadOnlySpan<char> name, ref int column)
     {
         if (name.ContainsAny(Controls)) throw new RenderException($"The name in {Encoding.ASCII.GetString(field)} contains a control character.");
         // "=?" would be read as an encoded-word, and a long phrase would have to be folded inside its quotes.
@@ -120,6 +122,7 @@ internal static class HeaderWriter
             output.Byte((byte)'"');
             column += name.Length + 2;
         }
+        return !plain;
     }
 
     /// <summary>True when plain ASCII comes out of every reader as it went in, with no line over 78.</summary>

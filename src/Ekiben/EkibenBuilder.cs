@@ -1,8 +1,12 @@
 using System.Security.Cryptography;
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
+using Ekiben.Delivery;
+using Ekiben.Feedback;
+using Ekiben.Mailbox;
 using Ekiben.Storage;
 using Ekiben.Storage.Sqlite;
+using Ekiben.Web;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
 
@@ -27,7 +31,7 @@ internal static class EkibenBuilder
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = Web.RequestLimits.MaxBodyBytes;
+            kestrel.Limits.MaxRequestBodySize = RequestLimits.MaxBodyBytes;
         });
 
         // stdout is for "ekiben: listening on URL" alone.
@@ -36,8 +40,8 @@ internal static class EkibenBuilder
         builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("System", LogLevel.Warning);
-        // The keys lie in the data folder on purpose, as readable as the database that they guard.
-        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection.KeyManagement.XmlKeyManager", LogLevel.Error);
+        // It warns that keys are not encrypted at rest: they are in the data folder, which only its owner reads.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
 
         var services = builder.Services;
         services.AddSingleton(options);
@@ -50,6 +54,8 @@ internal static class EkibenBuilder
         services.AddSingleton(sqlite);
         services.AddSingleton<Database>(sqlite);
         services.AddSingleton<Audiences, SqliteAudiences>();
+        services.AddSingleton<Receipts, SqliteReceipts>();
+        services.AddSingleton<SendQueue, SqliteSendQueue>();
         services.AddScoped(provider => provider.GetRequiredService<Database>().OpenEverySite());
 
         // Keys and accounts
@@ -74,8 +80,30 @@ internal static class EkibenBuilder
         services.AddSingleton<EngineSignal>();
         services.AddSingleton<SendingRequirements>();
         services.AddSingleton<BroadcastActions>();
+        services.AddSingleton<BroadcastsWorker>();
+        services.AddHostedService(provider => provider.GetRequiredService<BroadcastsWorker>());
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
 
-        return builder.Build();
+        // Delivery
+        services.AddSingleton<ServerAddress>();
+        services.AddSingleton<PublicLinks>();
+        services.AddSingleton<MessageIds>();
+        services.AddSingleton<MessageComposer>();
+        services.AddSingleton<MailboxStore>();
+        services.AddSingleton<RelayPools>();
+
+        // API
+        services.AddSingleton<SubscriberImport, SqliteSubscriberImport>();
+        services.AddApi();
+
+        // Web platform
+        services.AddPlatform();
+
+        var app = builder.Build();
+        app.MapApi();
+        app.MapPlatform();
+        app.MapUnsubscribe();
+        return app;
     }
 
     /// <summary>The instance's key: made at the first start, readable by its owner only.</summary>

@@ -110,8 +110,9 @@ internal static class PlaceEscaper
             }
             if (value[0] == '&' && ReferenceEquals(plain, UrlPlain))
             {
+                // "&amp;" comes from the escape filter or from a capture: no URL means it literally.
                 output.Write("&amp;"u8);
-                value = value[1..];
+                value = value[(value.StartsWith("&amp;", StringComparison.Ordinal) ? 5 : 1)..];
                 continue;
             }
             Rune.DecodeFromUtf16(value, out var rune, out var consumed);

@@ -60,6 +60,13 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
 
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
 
+    /// <summary>The names of a subscriber's tags, in alphabetical order.</summary>
+    public async Task<IReadOnlyList<string>> TagNamesOfAsync(SubscriberId subscriber, CancellationToken cancel) =>
+        await Database.SqlQuery<string>($"""
+            SELECT t.name AS "Value" FROM subscriber_tags st JOIN tags t ON t.id = st.tag_id
+            WHERE st.subscriber_id = {subscriber.Value} AND t.discarded_at IS NULL ORDER BY t.name
+            """).ToListAsync(cancel);
+
     public void UseSite(SiteId site) => (Site, EverySite) = (site, false);
 
     public void UseEverySite() => (Site, EverySite) = (default, true);

@@ -18,8 +18,16 @@ internal abstract class SendQueue : IAsyncDisposable
     /// <summary>
     /// Rows left <c>sending</c> by a process that is certainly gone become <c>uncertain</c> (rule 19). Only the holder of the serve lock may call it.
     /// </summary>
+    /// <param name="broadcast">Only this one's, after its last run ended; null at the start, for all.</param>
+    /// <param name="cancel">Gives up waiting.</param>
     /// <returns>How many there were.</returns>
-    public abstract Task<long> RecoverAsync(CancellationToken cancel);
+    public abstract Task<long> RecoverAsync(BroadcastId? broadcast, CancellationToken cancel);
+
+    /// <summary>What there is to do: scheduled and sending broadcasts, and canceled ones with rows left to cancel.</summary>
+    public abstract Task<IReadOnlyList<WorkItem>> ReadWorkAsync(CancellationToken cancel);
+
+    /// <summary>Why nothing can be written at the moment; null while all is well.</summary>
+    public abstract string? Blind { get; }
 
     /// <summary><c>scheduled → sending</c>, and the highest subscriber id is noted. False when somebody was faster.</summary>
     public abstract Task<bool> BeginFreezeAsync(BroadcastId broadcast, CancellationToken cancel);
@@ -64,6 +72,15 @@ internal abstract class SendQueue : IAsyncDisposable
     public abstract Task<string?> CloseAsync(BroadcastId broadcast, CancellationToken cancel);
 
     public abstract ValueTask DisposeAsync();
+}
+
+/// <summary>A broadcast with something to do.</summary>
+/// <param name="Broadcast">Which.</param>
+/// <param name="Status">Scheduled, sending or canceled.</param>
+/// <param name="NotBefore">A scheduled one is not due before; null = due.</param>
+internal sealed record WorkItem(BroadcastId Broadcast, BroadcastStatus Status, DateTimeOffset? NotBefore)
+{
+    public bool IsDue(DateTimeOffset now) => NotBefore is null || NotBefore <= now;
 }
 
 internal enum FreezeStep

@@ -26,13 +26,40 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
     private readonly SqliteGroupWriter _writer = new(database, clock, logger);
     private readonly SqliteFreeze _freeze = new(database);
 
-    /// <summary>Why nothing can be written at the moment, for pages and health; null while all is well.</summary>
-    public string? Blind => _writer.Blind;
+    public override string? Blind => _writer.Blind;
 
-    public override Task<long> RecoverAsync(CancellationToken cancel) => _writer.WriteAsync(ledger =>
+    public override async Task<IReadOnlyList<WorkItem>> ReadWorkAsync(CancellationToken cancel)
+    {
+        await using var connection = database.Connect();
+        await using var command = connection.CreateCommand();
+        command.CommandText = """
+            SELECT b.id, b.status,
+                   CASE WHEN b.status = 'scheduled' THEN MAX(COALESCE(b.send_at, 0), COALESCE(
+                       (SELECT a.effective_at FROM approvals a WHERE a.broadcast_id = b.id AND a.revoked_at IS NULL ORDER BY a.id DESC LIMIT 1), 0)) END
+            FROM broadcasts b WHERE b.status IN ('scheduled', 'sending')
+            UNION ALL
+            SELECT b.id, b.status, NULL FROM broadcasts b
+            WHERE b.status = 'canceled' AND b.started_at IS NOT NULL
+              AND (b.frozen_at IS NULL OR EXISTS (SELECT 1 FROM shards sh WHERE sh.broadcast_id = b.id AND sh.pending + sh.deferred > 0))
+            """;
+        var work = new List<WorkItem>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+        {
+            work.Add(new WorkItem(
+                new BroadcastId(reader.GetInt64(0)),
+                BroadcastTransitions.FromWord(reader.GetString(1)),
+                reader.IsDBNull(2) ? null : Times.FromStored(reader.GetInt64(2))));
+        }
+
+        return work;
+    }
+
+    public override Task<long> RecoverAsync(BroadcastId? broadcast, CancellationToken cancel) => _writer.WriteAsync(ledger =>
     {
         // Rows "sending" when the former process died: their messages may have left. Under "hold", and after a second try, that is final.
-        var shards = ledger.Prepared("SELECT id FROM shards WHERE sending > 0");
+        var shards = ledger.Prepared("SELECT id FROM shards WHERE sending > 0 AND (@broadcast IS NULL OR broadcast_id = @broadcast)");
+        SqliteLedger.Set(shards, "@broadcast", broadcast?.Value);
         var ids = new List<long>();
         using (var reader = shards.ExecuteReader())
         {
