@@ -10,7 +10,8 @@ namespace Ekiben.Broadcasts;
 /// </summary>
 internal sealed partial class BroadcastsWorker(
     EkibenOptions options, Database database, SendQueue queue, SendingRequirements requirements, Audiences audiences, RelayPools relays,
-    MessageComposer composer, InstanceKey instanceKey, EngineSignal signal, TimeProvider clock, ILoggerFactory loggers) : BackgroundService
+    MessageComposer composer, InstanceKey instanceKey, EngineSignal signal, IHostApplicationLifetime lifetime, TimeProvider clock, ILoggerFactory loggers)
+    : BackgroundService
 {
     /// <summary>How soon a change by another process (the command line on the same folder) is seen.</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
@@ -46,6 +47,10 @@ internal sealed partial class BroadcastsWorker(
                 Log.Recovered(_logger, recovered);
             }
 
+            // Messages carry links to this server's pages: nothing is sent before those answer.
+            var started = new TaskCompletionSource();
+            await using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
+            await started.Task.WaitAsync(stoppingToken);
             while (!stoppingToken.IsCancellationRequested)
             {
                 var next = signal.Next;

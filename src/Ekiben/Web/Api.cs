@@ -1,5 +1,6 @@
 using Ekiben.Broadcasts;
 using Ekiben.Fields;
+using Ekiben.Mailbox;
 using Ekiben.Segments;
 using Ekiben.Sites;
 using Ekiben.Subscribers;
@@ -57,6 +58,7 @@ internal static class Api
         ours.MapBroadcasts();
         ours.MapLayouts();
         ours.MapSegments();
+        ours.MapMailbox();
         ours.MapNothingElse();
     }
 

@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using Ekiben.Broadcasts;
 using Ekiben.Storage;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace Ekiben.Web;
 
@@ -50,11 +52,19 @@ internal sealed class PublicLinks(EkibenOptions options, InstanceKey instanceKey
 }
 
 /// <summary>Where this server really listens, known once it does: port 0 means any.</summary>
-internal sealed class ServerAddress(EkibenOptions options)
+internal sealed class ServerAddress(EkibenOptions options, IServer server)
 {
-    private Uri? _bound;
+    public Uri Url
+    {
+        get
+        {
+            var bound = server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? options.Urls.Split(';')[0];
+            foreach (var any in new[] { "//*", "//+", "//0.0.0.0", "//[::]" })
+            {
+                bound = bound.Replace(any, "//localhost", StringComparison.Ordinal);
+            }
 
-    public Uri Url => _bound ?? new Uri(options.Urls.Split(';')[0].Replace("*", "localhost", StringComparison.Ordinal).Replace("+", "localhost", StringComparison.Ordinal));
-
-    public void Bound(string url) => _bound = new Uri(url);
+            return new Uri(bound);
+        }
+    }
 }
