@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Ekiben.Liquid.Values;
 
 namespace Ekiben.Liquid;
 
@@ -46,7 +47,7 @@ public static class TemplateLine
         {
             foreach (var property in given.EnumerateObject())
             {
-                data[property.Name] = property.Value;
+                data[JsonText.NameOf(property)] = property.Value;
             }
         }
 
@@ -56,7 +57,7 @@ public static class TemplateLine
     private static bool TryGetText(JsonElement root, string name, out string text)
     {
         var isText = root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String;
-        text = isText ? value.GetString()! : "";
+        text = isText ? JsonText.Of(value) : "";
         return isText;
     }
 

@@ -39,7 +39,7 @@ internal static class Collections
                 value = found ? Value.From(item) : default;
                 return found;
             case JsonElement json:
-                found = json.TryGetProperty(name, out var property);
+                found = JsonText.TryGet(json, name, out var property);
                 value = found ? Value.From(property) : default;
                 return found;
             case IDictionary items:
@@ -69,7 +69,7 @@ internal static class Collections
             case JsonElement json:
                 foreach (var property in json.EnumerateObject())
                 {
-                    pairs[index++] = Pair(property.Name, Value.From(property.Value));
+                    pairs[index++] = Pair(JsonText.NameOf(property), Value.From(property.Value));
                 }
 
                 break;

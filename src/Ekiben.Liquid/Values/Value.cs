@@ -144,7 +144,7 @@ internal readonly struct Value
         switch (json.ValueKind)
         {
             case JsonValueKind.String:
-                return Of(json.GetString()!);
+                return Of(JsonText.Of(json));
             case JsonValueKind.True:
                 return True;
             case JsonValueKind.False:
