@@ -15,6 +15,10 @@ public sealed class BudgetTests
         ["big"] = new string('x', 1_000_000),
         ["list"] = Enumerable.Range(0, 10_000).Cast<object?>().ToList(),
         ["cycle"] = Cycle(),
+        ["map"] = Enumerable.Range(0, 5_000).ToDictionary(number => $"k{number}", object? (number) => number),
+        ["json"] = System.Text.Json.JsonSerializer.SerializeToElement(Enumerable.Range(0, 10_000).Select(number => new[] { number })),
+        ["text"] = System.Text.Json.JsonSerializer.SerializeToElement(new string('x', 200_000)),
+        ["digits"] = new string('9', 500_000),
     };
 
     public static TheoryData<string, string> Bombs => new()
@@ -67,6 +71,12 @@ public sealed class BudgetTests
         { "strip_html of unclosed tags", "{% for i in list %}{{ '" + Repeat("<script", 100) + "' | strip_html }}{% endfor %}" },
         { "buttons in buttons", Repeat("{% btn ", 20_000) },
         { "cycle groups", "{% for i in list %}{% capture g %}{{ i }}{{ big }}{% endcapture %}{% cycle g: 1, 2 %}{% endfor %}" },
+        { "search for much in much", "{% assign p = big | append: 'y' | append: big %}{% for i in list %}{% if big contains p %}{% endif %}{% assign q = big | append: big | replace: p, '' %}{% endfor %}" },
+        { "split at much", "{% for i in list %}{{ big | append: big | split: big | size }}{% endfor %}" },
+        { "first of a large map", "{% for i in list %}{% for j in list %}{{ map.first[0] }}{% endfor %}{% endfor %}" },
+        { "a large JSON list looked at over and over", "{% for i in list %}{{ json[9999] }}{% endfor %}" },
+        { "a large JSON text looked at over and over", "{% for i in list %}{% if text %}{% endif %}{% endfor %}" },
+        { "digits without end", "{% for i in list %}{% for j in list %}{% assign x = digits | plus: 1 %}{% endfor %}{% endfor %}" },
         { "zero-width pluralize", "{% for i in list %}{{ i | pluralize: big }}{% endfor %}" },
     };
 

@@ -63,13 +63,13 @@ internal static class NumberFilters
     public static Value AtLeast(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var (number, bound) = (Numbers.From(input), Numbers.From(arguments.First));
-        return Comparison.Compare(bound, number) > 0 ? bound : number;
+        return Comparison.Compare(renderer, bound, number) > 0 ? bound : number;
     }
 
     public static Value AtMost(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var (number, bound) = (Numbers.From(input), Numbers.From(arguments.First));
-        return Comparison.Compare(bound, number) < 0 ? bound : number;
+        return Comparison.Compare(renderer, bound, number) < 0 ? bound : number;
     }
 
     public static Value Compute(Renderer renderer, in Value input, in Value operand, char operation)

@@ -10,6 +10,9 @@ internal static class Numbers
 {
     public const int MaxFloatLength = 32;
 
+    // A float has at most 308 digits before its point; more would be read for nothing.
+    private const int MaxParsedLength = 400;
+
     public static double ToDouble(in Value value) => value.Kind switch
     {
         ValueKind.Integer => value.Integer,
@@ -51,7 +54,7 @@ internal static class Numbers
 
     public static Value Parse(string text)
     {
-        var span = text.AsSpan().Trim();
+        var span = text.AsSpan(0, Math.Min(text.Length, MaxParsedLength)).Trim();
         var sign = span.Length > 0 && span[0] is '-' or '+' ? 1 : 0;
         var digits = sign;
         while (digits < span.Length && char.IsAsciiDigit(span[digits]))
@@ -99,7 +102,7 @@ internal static class Numbers
             return value.Integer;
         }
 
-        return value.Kind == ValueKind.String
+        return value.Kind == ValueKind.String && value.Text.Length < MaxParsedLength
             && long.TryParse(value.Text.AsSpan().Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
             ? number
             : null;
