@@ -103,6 +103,11 @@ internal sealed class TextPart : HtmlLexer
         _inTag.Clear();
     }
 
+    protected override void OnAttribute()
+    {
+        if (Attribute == "hidden") _attributes.TryAdd(Attribute, []);
+    }
+
     protected override void OnValueStart() => _value = [];
 
     protected override void OnValue(char c)
@@ -356,7 +361,7 @@ internal sealed class TextPart : HtmlLexer
                 _breaks = 1;
             }
         }
-        _text.Append('\n');
+        if (_newlines == 0) _text.Append('\n');
         FlushText();
     }
 }

@@ -45,13 +45,14 @@ internal sealed class TrackedLinks : HtmlLexer
         Feed(piece.Text);
         var rest = piece.Text[(_value is null ? _copied : _inValueFrom)..];
         if (rest.Length > 0) (_value ?? _pieces).Add(Piece.Literal(rest));
+        _copied = piece.Text.Length;
     }
 
     protected override void OnValueStart()
     {
         if (Tag is not ("a" or "area") || Attribute != "href") return;
         _value = [];
-        if (_literal.Length > 0 && Position < _literal.Length) CopyTo(Position);
+        CopyTo(Position);
         _inValueFrom = Position;
     }
 
