@@ -96,7 +96,7 @@ internal static class EncodingFilters
         var text = ValueText.Of(input, renderer);
         renderer.Charge(text.Length);
         var bytes = new byte[text.Length];
-        return !text.Any(char.IsWhiteSpace) && Base64Url.TryDecodeFromChars(text, bytes, out var length)
+        return Base64Url.IsValid(text) && !text.Any(char.IsWhiteSpace) && Base64Url.TryDecodeFromChars(text, bytes, out var length)
             ? Decoded(renderer, bytes.AsSpan(0, length), "base64_url_safe_decode")
             : throw renderer.Error(TemplateErrors.Argument, "The input of base64_url_safe_decode is not Base64");
     }

@@ -53,24 +53,32 @@ internal sealed class PartialNode(
 
     private Signal RenderOnce(Renderer renderer, Template template, string partialName, string variable, in Value value)
     {
-        var count = PushArguments(renderer);
+        if (isolated)
+        {
+            var scope = Arguments(renderer);
+            if (bound is not null)
+            {
+                scope[variable] = value;
+            }
+
+            renderer.Isolate(template, partialName, scope);
+            return Signal.None;
+        }
+
+        // All are read before any is pushed: an argument does not see its neighbours.
+        var frames = Arguments(renderer);
+        foreach (var (argument, passed) in frames)
+        {
+            renderer.Push(argument, passed);
+        }
+
         if (bound is not null)
         {
             renderer.Push(variable, value);
-            count++;
         }
 
-        var signal = Signal.None;
-        if (isolated)
-        {
-            renderer.Isolate(template, partialName, count, new Dictionary<string, Value>(StringComparer.Ordinal));
-        }
-        else
-        {
-            signal = renderer.Include(template, partialName);
-        }
-
-        renderer.Pop(count);
+        var signal = renderer.Include(template, partialName);
+        renderer.Pop(frames.Count + (bound is null ? 0 : 1));
         return signal;
     }
 
@@ -79,27 +87,20 @@ internal sealed class PartialNode(
         var loop = new ForLoop();
         loop.Start(partialName, items.Count, parent: null);
         loop.Index = index;
-        var count = PushArguments(renderer);
-        renderer.Push(variable, items[index]);
-        renderer.Push("forloop", Value.OfLoop(loop));
-        renderer.Isolate(template, partialName, count + 2, new Dictionary<string, Value>(StringComparer.Ordinal));
-        renderer.Pop(count + 2);
+        var scope = Arguments(renderer);
+        scope[variable] = items[index];
+        scope["forloop"] = Value.OfLoop(loop);
+        renderer.Isolate(template, partialName, scope);
     }
 
-    private int PushArguments(Renderer renderer)
+    private Dictionary<string, Value> Arguments(Renderer renderer)
     {
-        // All are read before any is pushed: an argument does not see its neighbours.
-        var values = new Value[arguments.Length];
-        for (var index = 0; index < arguments.Length; index++)
+        var values = new Dictionary<string, Value>(arguments.Length + 2, StringComparer.Ordinal);
+        foreach (var argument in arguments)
         {
-            values[index] = arguments[index].Value.Evaluate(renderer);
+            values[argument.Name] = argument.Value.Evaluate(renderer);
         }
 
-        for (var index = 0; index < arguments.Length; index++)
-        {
-            renderer.Push(arguments[index].Name, values[index]);
-        }
-
-        return arguments.Length;
+        return values;
     }
 }

@@ -218,14 +218,14 @@ internal sealed partial class Renderer
         return signal;
     }
 
-    /// <summary>Renders a partial that sees its arguments (the frames pushed last) and the host's data only.</summary>
-    public void Isolate(Template template, string name, int arguments, Dictionary<string, Value> assigned)
+    /// <summary>Renders a partial that sees its arguments and the host's data only; it may assign over the former.</summary>
+    public void Isolate(Template template, string name, Dictionary<string, Value> arguments)
     {
         var (callerTemplate, callerPartial, at) = (_template, _partial, At);
         var (callerAssigned, callerCounters, callerBase, callerScope, callerLoops) = (_assigned, _counters, _frameBase, _scope, LoopBase);
-        _assigned = assigned;
+        _assigned = arguments;
         _counters = null;
-        _frameBase = _frameCount - arguments;
+        _frameBase = _frameCount;
         _scope = ++_scopes;
         LoopBase = _loopDepth;
         EnterPartial(template, name);
