@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
+using Ekiben.Feedback;
 using Ekiben.Mailbox;
 using Ekiben.Storage;
 using Ekiben.Storage.Sqlite;
@@ -39,6 +40,8 @@ internal static class EkibenBuilder
         builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("System", LogLevel.Warning);
+        // It warns that keys are not encrypted at rest: they are in the data folder, which only its owner reads.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
 
         var services = builder.Services;
         services.AddSingleton(options);
@@ -89,11 +92,17 @@ internal static class EkibenBuilder
         services.AddSingleton<MailboxStore>();
         services.AddSingleton<RelayPools>();
 
+        // API
+        services.AddSingleton<SubscriberImport, SqliteSubscriberImport>();
+        services.AddApi();
+
         // Web platform
         services.AddPlatform();
 
         var app = builder.Build();
+        app.MapApi();
         app.MapPlatform();
+        app.MapUnsubscribe();
         return app;
     }
 

@@ -36,7 +36,8 @@ internal sealed class BroadcastActions(
     }
 
     /// <summary>The same inside the caller's transaction, which then commits and calls <see cref="EngineSignal.Wake"/>.</summary>
-    public async Task<ActionResult> ApproveWithinAsync(Db db, Broadcast broadcast, Actor actor, CancellationToken cancel)
+    /// <param name="counted">The recipients there are, where the caller counted them before its transaction; counted here when null.</param>
+    public async Task<ActionResult> ApproveWithinAsync(Db db, Broadcast broadcast, Actor actor, CancellationToken cancel, long? counted = null)
     {
         if (!actor.MayApprove)
         {
@@ -56,10 +57,16 @@ internal sealed class BroadcastActions(
         }
 
         var segmentRule = await SegmentRuleOfAsync(db, broadcast, cancel);
+        if (segmentRule is null && broadcast.SegmentId.Length > 0)
+        {
+            // Without it the rule would reach everybody.
+            return ActionResult.Refused("segment_gone", "The segment of this broadcast is gone: choose another one.");
+        }
+
         var manifest = Manifest.Of(broadcast, site, segmentRule);
         var text = manifest.ToText();
         var now = clock.GetUtcNow();
-        var count = await audiences.CountAsync(AudienceRule.Of(site.Id, manifest), cancel);
+        var recipients = counted ?? (await audiences.CountAsync(AudienceRule.Of(site.Id, manifest), cancel)).Recipients;
         db.Approvals.Add(new Approval
         {
             SiteId = broadcast.SiteId,
@@ -70,14 +77,14 @@ internal sealed class BroadcastActions(
             ByPerson = actor.IsPerson,
             ApprovedAt = now,
             EffectiveAt = actor.IsPerson ? now + UndoWindow : now,
-            CountedRecipients = count.Recipients,
+            CountedRecipients = recipients,
             StartBase = now,
         });
 
         // A key's word stands, but a site that cannot send holds it, with the reason in sight (design.md section 5).
         (broadcast.Status, broadcast.StatusReason) = missing is null ? (BroadcastStatus.Scheduled, null) : (BroadcastStatus.Held, missing);
         broadcast.UpdatedAt = now;
-        Audit(db, broadcast, actor, "approval.given", $"{count.Recipients} recipients");
+        Audit(db, broadcast, actor, "approval.given", $"{recipients} recipients");
         await db.SaveChangesAsync(cancel);
         return ActionResult.Ok;
     }

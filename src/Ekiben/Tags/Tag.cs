@@ -17,3 +17,25 @@ internal sealed class Tag : ISiteOwned
     /// <summary>Set while the tag is deleted; deleting it again restores it, as in Bento.</summary>
     public DateTimeOffset? DiscardedAt { get; set; }
 }
+
+/// <summary>What a tag may be called. Lists of tags are written with commas between, so a name has none.</summary>
+internal static class TagNames
+{
+    public const int MaxLength = 255;
+
+    /// <summary>One sentence, or null when the name is good.</summary>
+    public static string? Fault(string? name)
+    {
+        if (string.IsNullOrWhiteSpace(name))
+        {
+            return "A tag needs a name.";
+        }
+
+        if (name.Length > MaxLength)
+        {
+            return $"A tag's name has at most {MaxLength} characters.";
+        }
+
+        return name.AsSpan().IndexOfAny(',', '\0') >= 0 ? "A tag's name has no comma and no NUL." : null;
+    }
+}
