@@ -19,14 +19,17 @@ internal sealed class MessagePreviews(MessageComposer composer)
         }
         catch (CompileException error)
         {
-            var place = error.Line > 0 ? $" (line {error.Line}, column {error.Column})" : "";
-            return Broken(reviewed, $"The {error.Field.Replace('_', ' ')} cannot be used: {error.Message}{place}");
+            return Broken(reviewed, Describe(error));
         }
         catch (RenderException error)
         {
             return Broken(reviewed, $"The message cannot be made for this person: {error.Message}");
         }
     }
+
+    /// <summary>Where in what the author wrote the fault is.</summary>
+    public static string Describe(CompileException error) =>
+        $"The {error.Field.Replace('_', ' ')} cannot be used: {error.Message}" + (error.Line > 0 ? $" (line {error.Line}, column {error.Column})" : "");
 
     private static RenderedPreview Broken(ReviewedBroadcast reviewed, string problem) =>
         new(reviewed.Broadcast.Subject, "", "", reviewed.Broadcast.PreviewText, problem);
