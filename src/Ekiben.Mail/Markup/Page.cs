@@ -1,0 +1,66 @@
+namespace Ekiben.Mail.Markup;
+
+/// <summary>Finds the body of an HTML page and puts our own markup into it, without touching anything else.</summary>
+internal sealed class Page : HtmlLexer
+{
+    private readonly record struct Spot(int Piece, int Offset);
+
+    private int _piece;
+    private Spot _open;
+    private Spot? _bodyStart;
+    private Spot? _headEnd;
+    private Spot? _htmlStart;
+    private Spot? _bodyEnd;
+    private Spot? _htmlEnd;
+
+    private Page() { }
+
+    /// <summary>The page with <paramref name="first"/> as the body's first and <paramref name="last"/> as its last content.</summary>
+    public static List<Piece> With(List<Piece> page, List<Piece> first, List<Piece> last)
+    {
+        var result = new List<Piece>(page);
+        if (first.Count == 0 && last.Count == 0) return result;
+        var lexer = new Page();
+        for (; lexer._piece < page.Count; lexer._piece++)
+        {
+            if (page[lexer._piece].Kind == PieceKind.Literal) lexer.Feed(page[lexer._piece].Text);
+            else lexer.Hole();
+        }
+        // A fragment has no body: then it begins where the page does and ends where it ends.
+        Insert(result, lexer._bodyEnd ?? lexer._htmlEnd ?? new Spot(page.Count, 0), last);
+        Insert(result, lexer._bodyStart ?? lexer._headEnd ?? lexer._htmlStart ?? new Spot(0, 0), first);
+        return result;
+    }
+
+    protected override void OnTagOpen() => _open = new Spot(_piece, Position);
+
+    protected override void OnStartTag()
+    {
+        if (Tag == "body") _bodyStart ??= Here;
+        if (Tag == "html") _htmlStart ??= Here;
+    }
+
+    protected override void OnEndTag(string name)
+    {
+        switch (name)
+        {
+            case "head": _headEnd ??= Here; break;
+            case "body": _bodyEnd = _open; break;
+            case "html": _htmlEnd = _open; break;
+        }
+    }
+
+    private Spot Here => new(_piece, Position + 1);
+
+    private static void Insert(List<Piece> pieces, Spot at, List<Piece> inserted)
+    {
+        if (at.Offset == 0)
+        {
+            pieces.InsertRange(at.Piece, inserted);
+            return;
+        }
+        var text = pieces[at.Piece].Text;
+        pieces.RemoveAt(at.Piece);
+        pieces.InsertRange(at.Piece, [Piece.Literal(text[..at.Offset]), .. inserted, Piece.Literal(text[at.Offset..])]);
+    }
+}
