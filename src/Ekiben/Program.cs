@@ -1,1 +1,1 @@
-Console.WriteLine("ekiben");
+return await Ekiben.Commands.Cli.RunAsync(args);

@@ -1,0 +1,27 @@
+using Ekiben.Sites;
+
+namespace Ekiben.Broadcasts;
+
+/// <summary>One item of a create request, read and checked: a broadcast to store, and whether it is to be approved at once.</summary>
+/// <param name="Index">Its place in the request, from 0.</param>
+/// <param name="Broadcast">Not yet stored.</param>
+/// <param name="Approve">The client asked for it to go out at its time.</param>
+internal sealed record BroadcastDraft(int Index, Broadcast Broadcast, bool Approve)
+{
+    /// <summary>What the client should know, though the item was taken; null when nothing.</summary>
+    public string? Notice { get; set; }
+
+    /// <summary>How many people it reaches, counted before the transaction of the approval; null when it is not to be approved.</summary>
+    public long? CountedRecipients { get; set; }
+}
+
+/// <summary>
+/// What the site has that items may name, read once a request: authors by id, of which the first is the default sender; the layouts' HTML
+/// and the segments' rules by public id, as far as the request names them.
+/// </summary>
+internal sealed record BroadcastSurroundings(
+    Site Site, string CreatedBy, DateTimeOffset Now, IReadOnlyList<Author> Authors, IReadOnlyDictionary<string, string> Layouts, IReadOnlyDictionary<string, string> Segments)
+{
+    public TimeZoneInfo TimeZone { get; } =
+        TimeZoneInfo.TryFindSystemTimeZoneById(Site.TimeZone, out var zone) ? zone : TimeZoneInfo.Utc;
+}

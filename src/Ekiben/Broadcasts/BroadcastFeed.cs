@@ -1,0 +1,253 @@
+using System.Runtime.CompilerServices;
+using Ekiben.Storage;
+
+namespace Ekiben.Broadcasts;
+
+/// <summary>
+/// The order in which the rows of a run are tried: deferred rows when their time comes, pending rows shard by shard, uncertain rows last.
+/// It ends when no row can move any more. Reading claims nothing: a row that is handed out twice is claimed once at most.
+/// </summary>
+internal sealed class BroadcastFeed
+{
+    /// <summary>Rows read at once when nothing limits the rate.</summary>
+    private const int MaxPage = 200;
+
+    private readonly SendQueue _queue;
+    private readonly TimeProvider _clock;
+    private readonly int _page;
+    private readonly ShardCursor[] _shards;
+    private readonly Lock _lock = new();
+    private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _inFlight;
+
+    /// <param name="queue">The ledger.</param>
+    /// <param name="shards">What this run owns.</param>
+    /// <param name="perHour">With a rate, only a minute's worth is read ahead, so that people's data is fresh when they are written to.</param>
+    /// <param name="clock">The clock.</param>
+    public BroadcastFeed(SendQueue queue, IReadOnlyList<TakenShard> shards, int? perHour, TimeProvider clock)
+    {
+        _queue = queue;
+        _clock = clock;
+        _page = perHour is { } rate ? Math.Clamp(rate / 60, 1, MaxPage) : MaxPage;
+        _shards = [.. shards.Select(shard => new ShardCursor(shard))];
+    }
+
+    /// <summary>When the next deferred row is due, while there is nothing else to do; null otherwise.</summary>
+    public DateTimeOffset? WaitingUntil { get; private set; }
+
+    /// <summary>Every row that may move, each once for each time that it may.</summary>
+    public async IAsyncEnumerable<Candidate> ReadAsync([EnumeratorCancellation] CancellationToken cancel)
+    {
+        foreach (var cursor in _shards)
+        {
+            cursor.NextDueAt = await _queue.NextDueAsync(cursor.Shard, cancel);
+        }
+
+        while (true)
+        {
+            var page = await NextPageAsync(cancel);
+            if (page.Count > 0)
+            {
+                foreach (var candidate in page)
+                {
+                    Interlocked.Increment(ref _inFlight);
+                    yield return candidate;
+                }
+
+                continue;
+            }
+
+            // What is still on a connection may come back as deferred, given back or uncertain.
+            if (await SettledAsync(cancel))
+            {
+                continue;
+            }
+
+            if (await NextDueAsync(cancel) is not { } dueAt)
+            {
+                yield break;
+            }
+
+            WaitingUntil = dueAt;
+            var wait = dueAt - _clock.GetUtcNow();
+            if (wait > TimeSpan.Zero)
+            {
+                await Task.Delay(wait, _clock, cancel);
+            }
+
+            WaitingUntil = null;
+        }
+    }
+
+    /// <summary>The row's attempt is over and recorded, or there was none.</summary>
+    public void Settle(Candidate candidate, DateTimeOffset? dueAt = null, bool givenBack = false)
+    {
+        var cursor = Array.Find(_shards, s => s.Shard.Id == candidate.Shard.Id)!;
+        lock (_lock)
+        {
+            if (givenBack)
+            {
+                cursor.RewindTo(candidate.Address);
+                dueAt = _clock.GetUtcNow();
+            }
+
+            if (dueAt is { } at && (cursor.NextDueAt is null || at < cursor.NextDueAt))
+            {
+                cursor.NextDueAt = at;
+            }
+
+            if (Interlocked.Decrement(ref _inFlight) == 0)
+            {
+                _settled.TrySetResult();
+            }
+        }
+    }
+
+    private async Task<IReadOnlyList<Candidate>> NextPageAsync(CancellationToken cancel)
+    {
+        var now = _clock.GetUtcNow();
+        foreach (var cursor in _shards)
+        {
+            if (cursor.NextDueAt <= now)
+            {
+                // Cleared before the read: what an outcome sets meanwhile stays.
+                lock (_lock)
+                {
+                    cursor.NextDueAt = null;
+                }
+
+                var due = await _queue.ReadDueAsync(cursor.Shard, RecipientState.Deferred, _page, cancel);
+                if (due.Count > 0)
+                {
+                    lock (_lock)
+                    {
+                        cursor.NextDueAt ??= due.Count == _page ? now : null;
+                    }
+
+                    return due;
+                }
+            }
+        }
+
+        foreach (var cursor in _shards)
+        {
+            while (cursor.TakePosition(_lock) is { } after)
+            {
+                var pending = await _queue.ReadPendingAsync(cursor.Shard, after, _page, cancel);
+                if (pending.Count > 0)
+                {
+                    cursor.MoveTo(pending[^1].Address, after, _lock);
+                    return pending;
+                }
+
+                cursor.Exhaust(after, _lock);
+            }
+        }
+
+        foreach (var cursor in _shards)
+        {
+            if (!cursor.UncertainRead)
+            {
+                cursor.UncertainRead = true;
+                var uncertain = await _queue.ReadDueAsync(cursor.Shard, RecipientState.Uncertain, SendQueue.ShardSize, cancel);
+                if (uncertain.Count > 0)
+                {
+                    return uncertain;
+                }
+            }
+        }
+
+        return [];
+    }
+
+    /// <summary>Waits for what is in flight. True when something was, so that another look is worth it.</summary>
+    private async Task<bool> SettledAsync(CancellationToken cancel)
+    {
+        Task settled;
+        lock (_lock)
+        {
+            if (_inFlight == 0)
+            {
+                return false;
+            }
+
+            _settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            settled = _settled.Task;
+        }
+
+        await settled.WaitAsync(cancel);
+        // Attempts of the last round may have become uncertain: they get their second try now.
+        foreach (var cursor in _shards)
+        {
+            cursor.UncertainRead = false;
+        }
+
+        return true;
+    }
+
+    private async Task<DateTimeOffset?> NextDueAsync(CancellationToken cancel)
+    {
+        DateTimeOffset? next = null;
+        foreach (var cursor in _shards)
+        {
+            cursor.NextDueAt = await _queue.NextDueAsync(cursor.Shard, cancel);
+            if (cursor.NextDueAt is { } at && (next is null || at < next))
+            {
+                next = at;
+            }
+        }
+
+        return next;
+    }
+
+    /// <summary>How far a shard has been read.</summary>
+    private sealed class ShardCursor(TakenShard shard)
+    {
+        private AddressId _after = new(shard.First.Value - 1);
+        private bool _exhausted;
+
+        public TakenShard Shard => shard;
+
+        public DateTimeOffset? NextDueAt { get; set; }
+
+        public bool UncertainRead { get; set; }
+
+        public AddressId? TakePosition(Lock gate)
+        {
+            lock (gate)
+            {
+                return _exhausted ? null : _after;
+            }
+        }
+
+        public void MoveTo(AddressId last, AddressId from, Lock gate)
+        {
+            lock (gate)
+            {
+                // A row given back meanwhile has moved the position back: it stays there.
+                if (_after == from)
+                {
+                    _after = last;
+                }
+            }
+        }
+
+        public void Exhaust(AddressId from, Lock gate)
+        {
+            lock (gate)
+            {
+                _exhausted = _after == from;
+            }
+        }
+
+        public void RewindTo(AddressId address)
+        {
+            if (address.Value <= _after.Value)
+            {
+                _after = new AddressId(address.Value - 1);
+            }
+
+            _exhausted = false;
+        }
+    }
+}

@@ -1,0 +1,321 @@
+using System.Threading.Channels;
+using Ekiben.Delivery;
+using Ekiben.Mail;
+using Ekiben.Sites;
+using Ekiben.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Ekiben.Broadcasts;
+
+/// <summary>
+/// THE story: one broadcast from its approval to its closed receipt.
+/// <list type="number">
+/// <item>Load it, and the approval that lets it go out.</item>
+/// <item>Check the manifest: its seal, and that nothing differs from what was approved.</item>
+/// <item>Start when it is due; hold it when it is too late or its audience moved.</item>
+/// <item>Freeze the audience, cut it into shards, write the six figures.</item>
+/// <item>Take the shards: from here on an older owner's claims touch nothing.</item>
+/// <item>Send: read rows, make messages, and let the connections exchange outcomes for claims until no row can move.</item>
+/// <item>Close, with the sums compared in the statement that does it.</item>
+/// </list>
+/// It can be stopped between any two steps and begins again at the right one: everything it knows is in the database.
+/// </summary>
+internal sealed partial class BroadcastRun(
+    BroadcastId id, Database database, Audiences audiences, SendQueue queue, SendingRequirements requirements, RelayPools relays,
+    MessageComposer composer, InstanceKey instanceKey, TimeProvider clock, ILogger<BroadcastRun> logger)
+{
+    private Broadcast _broadcast = null!;
+    private Site _site = null!;
+    private Approval _approval = null!;
+    private Manifest _manifest = null!;
+
+    /// <summary>What it is doing or waiting for, for people.</summary>
+    public RunState State { get; } = new();
+
+    /// <param name="stop">Stop claiming: what is on the wire finishes and is recorded.</param>
+    /// <param name="abort">Stop waiting for the relay too: what may have left becomes uncertain.</param>
+    public async Task RunAsync(CancellationToken stop, CancellationToken abort)
+    {
+        if (!await LoadAsync(stop)
+            || !await CheckManifestAsync(stop)
+            || !await StartWhenDueAsync(stop)
+            || !await FreezeAudienceAsync(stop))
+        {
+            return;
+        }
+
+        var shards = await TakeShardsAsync(stop);
+        if (await SendAsync(shards, stop, abort))
+        {
+            await CloseAsync(stop);
+        }
+    }
+
+    /// <summary>1. The rows as they are now. False when there is nothing to do: canceled, paused, or not approved.</summary>
+    private async Task<bool> LoadAsync(CancellationToken cancel)
+    {
+        await using var db = database.OpenEverySite();
+        if (await db.Broadcasts.AsNoTracking().FirstOrDefaultAsync(b => b.Id == id, cancel) is not { } broadcast
+            || broadcast.Status is not (BroadcastStatus.Scheduled or BroadcastStatus.Sending))
+        {
+            return false;
+        }
+
+        _broadcast = broadcast;
+        _site = await db.Sites.AsNoTracking().SingleAsync(s => s.Id == broadcast.SiteId, cancel);
+        var approval = await db.Approvals.AsNoTracking().Where(a => a.BroadcastId == id && a.RevokedAt == null)
+            .OrderByDescending(a => a.Id).FirstOrDefaultAsync(cancel);
+        if (approval is null)
+        {
+            await HoldAsync("Nobody approved it: its status was changed outside Ekiben.", cancel);
+            return false;
+        }
+
+        _approval = approval;
+        if (requirements.WhatIsMissing(_site) is { } missing)
+        {
+            await HoldAsync(missing, cancel);
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>2. What goes out is what was approved: the seal proves the manifest, and before the start the live rows must still give it.</summary>
+    private async Task<bool> CheckManifestAsync(CancellationToken cancel)
+    {
+        if (!instanceKey.Verifies(ManifestSeal.Purpose, ManifestSeal.Bytes(_approval.Manifest), _approval.Seal))
+        {
+            await HoldAsync("The approval's seal is broken: its manifest was changed outside Ekiben.", cancel);
+            return false;
+        }
+
+        _manifest = Manifest.FromText(_approval.Manifest);
+        if (_manifest.BroadcastId != id.Value)
+        {
+            await HoldAsync("The approval belongs to another broadcast.", cancel);
+            return false;
+        }
+
+        if (_broadcast.StartedAt is not null)
+        {
+            return true;
+        }
+
+        await using var db = database.OpenEverySite();
+        var live = Manifest.Of(_broadcast, _site, await BroadcastActions.SegmentRuleOfAsync(db, _broadcast, cancel)).ToText();
+        if (live == _approval.Manifest)
+        {
+            return true;
+        }
+
+        await HoldAsync($"It differs from what was approved: {string.Join(", ", Manifest.Differences(_approval.Manifest, live))}.", cancel);
+        return false;
+    }
+
+    /// <summary>3. True once it is sending; the caller comes back when a scheduled one is due.</summary>
+    private async Task<bool> StartWhenDueAsync(CancellationToken cancel)
+    {
+        if (_broadcast.Status == BroadcastStatus.Sending)
+        {
+            return true;
+        }
+
+        switch (Schedule.Decide(_broadcast, _approval, clock.GetUtcNow()))
+        {
+            case ScheduleStep.Wait:
+                return false;
+            case ScheduleStep.Hold hold:
+                await HoldAsync(hold.Reason, cancel);
+                return false;
+        }
+
+        if (_broadcast.StartedAt is null)
+        {
+            var count = await audiences.CountAsync(AudienceRule.Of(_site.Id, _manifest), cancel);
+            if (Schedule.Drift(_approval, count.Recipients, _site.GuardKeyApprovals) is { } drift)
+            {
+                await HoldAsync(drift, cancel);
+                return false;
+            }
+        }
+
+        return await queue.BeginFreezeAsync(id, cancel);
+    }
+
+    /// <summary>4. Everybody whom the rule matches now, each in exactly one place; later changes of people reach only the claim.</summary>
+    private async Task<bool> FreezeAudienceAsync(CancellationToken stop)
+    {
+        if (_broadcast.FrozenAt is null)
+        {
+            State.Doing = "freezing the audience";
+            var rule = AudienceRule.Of(_site.Id, _manifest);
+            FreezeStep step;
+            do
+            {
+                stop.ThrowIfCancellationRequested();
+                step = await queue.FreezeNextRangeAsync(id, rule, stop);
+            }
+            while (step == FreezeStep.More);
+
+            if (step == FreezeStep.Stopped || !await queue.CompleteFreezeAsync(id, stop))
+            {
+                return false;
+            }
+        }
+
+        // The clock of the templates is the start as it was stored, so that a run after a crash renders the same.
+        await using var db = database.OpenEverySite();
+        _broadcast = await db.Broadcasts.AsNoTracking().SingleAsync(b => b.Id == id, stop);
+        return _broadcast.Status == BroadcastStatus.Sending;
+    }
+
+    /// <summary>
+    /// 5. Ours under a new epoch. No other run of this broadcast is alive in this process, so a row still "sending" lost its outcome: it is uncertain.
+    /// </summary>
+    private async Task<IReadOnlyList<TakenShard>> TakeShardsAsync(CancellationToken stop)
+    {
+        var shards = await queue.TakeShardsAsync(id, stop);
+        await queue.RecoverAsync(id, stop);
+        return shards;
+    }
+
+    /// <summary>6. True when no row can move any more.</summary>
+    private async Task<bool> SendAsync(IReadOnlyList<TakenShard> shards, CancellationToken stop, CancellationToken abort)
+    {
+        CompiledBroadcast compiled;
+        try
+        {
+            compiled = composer.Compile(_manifest, _site.TimeZone, _broadcast.StartedAt!.Value);
+        }
+        catch (CompileException exception)
+        {
+            await HoldAsync($"Its {exception.Field} cannot be compiled: {exception.Message}", stop);
+            return false;
+        }
+
+        State.Doing = "sending";
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var pool = relays.For(_site);
+        var lanes = LanesFor(pool.Relay.Connections, _broadcast.BatchSizePerHour);
+        var feed = new BroadcastFeed(queue, shards, _broadcast.BatchSizePerHour, clock);
+        var ready = Channel.CreateBounded<ComposedMessage>(lanes);
+        var watch = new FailureWatch();
+        var work = Enumerable.Range(0, lanes)
+            .Select(_ => new BroadcastLane(queue, pool, feed, watch, State, clock, HoldAsync).RunAsync(ready.Reader, ending, abort))
+            .Append(ComposeAsync(compiled, feed, watch, ready.Writer, ending))
+            .ToList();
+        // One that fails stops the others; each still records what it has on the wire.
+        while (work.Count > 0)
+        {
+            var first = await Task.WhenAny(work);
+            work.Remove(first);
+            if (!first.IsCompletedSuccessfully)
+            {
+                await ending.CancelAsync();
+                await Task.WhenAll(work).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                await first;
+            }
+        }
+
+        State.Doing = "";
+        return !ending.IsCancellationRequested;
+    }
+
+    /// <summary>Makes messages ahead of the connections. What cannot be made is recorded at once and stops nobody else.</summary>
+    private async Task ComposeAsync(
+        CompiledBroadcast compiled, BroadcastFeed feed, FailureWatch watch, ChannelWriter<ComposedMessage> ready, CancellationTokenSource ending)
+    {
+        try
+        {
+            await foreach (var candidate in feed.ReadAsync(ending.Token))
+            {
+                State.NextDueAt = feed.WaitingUntil;
+                var buffer = new MessageBuffer();
+                var date = clock.GetUtcNow();
+                try
+                {
+                    compiled.Compose(candidate, date, buffer);
+                }
+                catch (RenderException exception)
+                {
+                    await queue.ExchangeAsync(new Exchange(null, null, new RenderFailure(candidate.Shard, candidate.Address, candidate.Attempts, exception.Message)), CancellationToken.None);
+                    feed.Settle(candidate);
+                    if (watch.RenderFailed(exception.Message) is { } tooMany && await HoldAsync(tooMany, CancellationToken.None))
+                    {
+                        await ending.CancelAsync();
+                    }
+
+                    continue;
+                }
+
+                watch.Composed();
+                await ready.WriteAsync(new ComposedMessage(candidate, date, compiled.EnvelopeSender, buffer), ending.Token);
+            }
+
+            ready.Complete();
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            ready.Complete();
+        }
+        catch (Exception exception)
+        {
+            ready.Complete(exception);
+            throw;
+        }
+    }
+
+    /// <summary>7. Sent, or held because the receipt does not add up.</summary>
+    private async Task CloseAsync(CancellationToken cancel)
+    {
+        if (await queue.CloseAsync(id, cancel) is { } problem && await HoldAsync(problem, cancel))
+        {
+            Log.DoesNotAddUp(logger, id);
+        }
+    }
+
+    private async Task<bool> HoldAsync(string reason, CancellationToken cancel)
+    {
+        Log.Held(logger, id);
+        return await queue.HoldAsync(id, reason, cancel) || await queue.HoldBeforeStartAsync(id, reason, cancel);
+    }
+
+    /// <summary>A slow rate needs few connections, and what few hold ready is fresh when its grant comes.</summary>
+    private static int LanesFor(int connections, int? perHour) => perHour is { } rate ? Math.Min(connections, 1 + (rate / 1800)) : connections;
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "Broadcast {Id} is held; its page says why")]
+        public static partial void Held(ILogger logger, BroadcastId id);
+
+        [LoggerMessage(LogLevel.Error, "The receipt of broadcast {Id} does not add up")]
+        public static partial void DoesNotAddUp(ILogger logger, BroadcastId id);
+    }
+}
+
+/// <summary>A message made and not yet claimed.</summary>
+internal sealed record ComposedMessage(Candidate Candidate, DateTimeOffset Date, string EnvelopeSender, MessageBuffer Buffer);
+
+/// <summary>What a run is doing, for pages; the truth about the rows is in the database.</summary>
+internal sealed class RunState
+{
+    private string _doing = "";
+    private string? _waitingFor;
+
+    public string Doing
+    {
+        get => Volatile.Read(ref _doing);
+        set => Volatile.Write(ref _doing, value);
+    }
+
+    /// <summary>Why nothing moves at the moment: the relay does not answer, the rate; null while it moves.</summary>
+    public string? WaitingFor
+    {
+        get => Volatile.Read(ref _waitingFor);
+        set => Volatile.Write(ref _waitingFor, value);
+    }
+
+    /// <summary>When the next message may go, while the rate or a deferral is what it waits for.</summary>
+    public DateTimeOffset? NextDueAt { get; set; }
+}

@@ -1,0 +1,184 @@
+using System.Globalization;
+using Ekiben.Sites;
+using Ekiben.Storage;
+using Ekiben.Web;
+using Microsoft.AspNetCore.Components;
+
+namespace Ekiben.Broadcasts.Pages;
+
+/// <summary>The home page: the broadcasts that wait for an approval, and by their status all others. Reads itself anew every few seconds.</summary>
+public sealed partial class BroadcastListPage
+{
+    private static readonly TimeSpan RefreshEvery = TimeSpan.FromSeconds(3);
+
+    private readonly CancellationTokenSource _gone = new();
+    private readonly Dictionary<BroadcastId, (DateTimeOffset AsOf, long Recipients)> _audiences = [];
+    private Dictionary<BroadcastId, Receipt> _progress = [];
+    private Dictionary<BroadcastStatus, int>? _counts;
+    private IReadOnlyList<BroadcastRow>? _rows;
+    private ListFilter _filter = ListFilter.All[0];
+    private Site? _site;
+    private bool _siteUnknown;
+    private int _page = 1;
+    private int _pages = 1;
+    private bool _refreshing;
+
+    [SupplyParameterFromQuery(Name = "status")]
+    private string? Status { get; set; }
+
+    [SupplyParameterFromQuery(Name = "site")]
+    private string? SiteUuid { get; set; }
+
+    [SupplyParameterFromQuery(Name = "page")]
+    private int? Page { get; set; }
+
+    protected override async Task OnParametersSetAsync()
+    {
+        _filter = ListFilter.Of(Status);
+        _page = Math.Clamp(Page ?? 1, 1, 1_000_000);
+        _rows = null;
+        _site = await List.FindSiteAsync(SiteUuid, _gone.Token);
+        _siteUnknown = SiteUuid is not null && _site is null;
+        if (!_siteUnknown)
+        {
+            await ReadAsync();
+        }
+    }
+
+    protected override void OnAfterRender(bool firstRender)
+    {
+        if (firstRender)
+        {
+            _ = RefreshAsync();
+        }
+    }
+
+    public void Dispose()
+    {
+        _gone.Cancel();
+        _gone.Dispose();
+    }
+
+    /// <summary>Keeps the list fresh until the page is left; a fault is shown like one of the page's own.</summary>
+    private async Task RefreshAsync()
+    {
+        var gone = _gone.Token;
+        try
+        {
+            using var timer = new PeriodicTimer(RefreshEvery, Clock);
+            do
+            {
+                await InvokeAsync(() => _siteUnknown ? Task.CompletedTask : ReadAsync(countAudiences: true));
+            }
+            while (await timer.WaitForNextTickAsync(gone));
+        }
+        catch (OperationCanceledException) when (gone.IsCancellationRequested)
+        {
+            // The page was left.
+        }
+        catch (Exception e)
+        {
+            await DispatchExceptionAsync(e);
+        }
+    }
+
+    private async Task ReadAsync(bool countAudiences = false)
+    {
+        if (_refreshing)
+        {
+            return;
+        }
+
+        _refreshing = true;
+        try
+        {
+            var (filter, site, page) = (_filter, _site?.Id, _page);
+            _counts = await List.CountByStatusAsync(site, _gone.Token);
+            var rows = await List.ReadAsync(filter, site, page, _gone.Token);
+            var progress = new Dictionary<BroadcastId, Receipt>();
+            foreach (var row in rows.Where(r => r.Broadcast is { FrozenAt: not null, Status: BroadcastStatus.Sending or BroadcastStatus.Paused or BroadcastStatus.Held }))
+            {
+                progress[row.Broadcast.Id] = await Receipts.ReadCountsAsync(row.Broadcast, _gone.Token);
+            }
+
+            (_rows, _progress) = (rows, progress);
+            _pages = (filter.Statuses.Sum(s => _counts.GetValueOrDefault(s)) + BroadcastList.PageSize - 1) / BroadcastList.PageSize;
+            StateHasChanged();
+            if (countAudiences)
+            {
+                await CountAudiencesAsync(rows);
+            }
+        }
+        finally
+        {
+            _refreshing = false;
+        }
+    }
+
+    /// <summary>Counting walks the site's people, so it comes after the list is shown, one broadcast at a time, and once for each state of a broadcast.</summary>
+    private async Task CountAudiencesAsync(IReadOnlyList<BroadcastRow> rows)
+    {
+        foreach (var row in rows.Where(r => r.Broadcast.FrozenAt is null && r.Broadcast.Status is not BroadcastStatus.Canceled))
+        {
+            if (_audiences.TryGetValue(row.Broadcast.Id, out var counted) && counted.AsOf == row.Broadcast.UpdatedAt)
+            {
+                continue;
+            }
+
+            var count = await List.CountAudienceAsync(row, _gone.Token);
+            _audiences[row.Broadcast.Id] = (row.Broadcast.UpdatedAt, count.Recipients);
+            StateHasChanged();
+        }
+    }
+
+    /// <summary>Never a 0 while nobody has counted yet.</summary>
+    private string PeopleOf(Broadcast broadcast) =>
+        broadcast.FrozenAt is not null ? Wording.Number(broadcast.Recipients)
+        : broadcast.Status is BroadcastStatus.Canceled ? "–"
+        : _audiences.TryGetValue(broadcast.Id, out var counted) ? Wording.Number(counted.Recipients)
+        : "counting…";
+
+    private static string TimeLabel(Broadcast broadcast) => broadcast switch
+    {
+        { FinishedAt: not null } => broadcast.Status is BroadcastStatus.Canceled ? "Canceled" : "Finished",
+        { StartedAt: not null } => "Started",
+        _ => "Sends",
+    };
+
+    private string TimeOf(Broadcast broadcast) => broadcast switch
+    {
+        { FinishedAt: { } finished } => Viewer.Time(finished),
+        { StartedAt: { } started } => Viewer.Time(started),
+        { SendAt: { } due } => Viewer.Time(due),
+        _ => "once approved",
+    };
+
+    /// <summary>The time in the site's zone, null where it reads the same as the viewer's.</summary>
+    private string? SiteTime(Site site, DateTimeOffset at) =>
+        TimeZoneInfo.TryFindSystemTimeZoneById(site.TimeZone, out var zone) && zone.GetUtcOffset(at) != Viewer.Zone.GetUtcOffset(at)
+            ? $"{Wording.Time(at, Clock.GetUtcNow(), zone)} {site.TimeZone}"
+            : null;
+
+    private string Link(Broadcast broadcast) => $"/broadcasts/{broadcast.Id}" + (SiteUuid is null ? "" : $"?site={SiteUuid}");
+
+    private string Address(string status, int page)
+    {
+        var query = new List<string>();
+        if (status != "draft")
+        {
+            query.Add("status=" + status);
+        }
+
+        if (SiteUuid is not null)
+        {
+            query.Add("site=" + Uri.EscapeDataString(SiteUuid));
+        }
+
+        if (page > 1)
+        {
+            query.Add("page=" + page.ToString(CultureInfo.InvariantCulture));
+        }
+
+        return query.Count == 0 ? "/" : "/?" + string.Join('&', query);
+    }
+}

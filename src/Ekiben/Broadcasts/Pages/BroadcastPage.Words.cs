@@ -1,0 +1,181 @@
+using Ekiben.Web;
+
+namespace Ekiben.Broadcasts.Pages;
+
+/// <summary>What the page of a broadcast says and offers in each status.</summary>
+public sealed partial class BroadcastPage
+{
+    private enum ActionKind
+    {
+        Approve,
+        Revoke,
+        Pause,
+        Resume,
+        Cancel,
+    }
+
+    /// <summary>A button and what its dialog asks; <c>Disabled</c> says why this person cannot use it, null when they can.</summary>
+    private sealed record OfferedAction(
+        ActionKind Kind, string Label, string Tone, string Question, string Confirm, string Explanation, string? Disabled = null);
+
+    private IEnumerable<OfferedAction> Offered()
+    {
+        var broadcast = _reviewed!.Broadcast;
+        var approverOnly = _user is { MayApprove: true } ? null : "An approver or owner can do this.";
+        var cancel = new OfferedAction(
+            ActionKind.Cancel, "Cancel", "quiet danger", "Cancel this broadcast for good?", "Cancel it for good",
+            broadcast.StartedAt is null
+                ? "It will never be sent. Nothing has left so far."
+                : "Whoever has not got it yet never will. Messages on the wire now still finish and are recorded.");
+        var revoke = new OfferedAction(
+            ActionKind.Revoke, "Take the approval back", "quiet", "Take the approval back?", "Take it back", "It becomes a draft again and waits for a new approval.");
+        switch (broadcast.Status)
+        {
+            case BroadcastStatus.Draft:
+                yield return cancel;
+                yield return new OfferedAction(ActionKind.Approve, "Approve…", "", $"Approve “{broadcast.Name}”?", ApproveLabel(), "", approverOnly);
+                break;
+            case BroadcastStatus.Scheduled:
+                yield return cancel;
+                if (_undoSeconds is null)
+                {
+                    yield return revoke;
+                }
+
+                break;
+            case BroadcastStatus.Sending:
+                yield return cancel;
+                yield return new OfferedAction(
+                    ActionKind.Pause, "Pause", "", "Pause this broadcast?", "Pause it",
+                    "No further message goes out until you resume it. Messages on the wire now still finish and are recorded.");
+                break;
+            case BroadcastStatus.Paused:
+                yield return cancel;
+                yield return new OfferedAction(
+                    ActionKind.Resume, "Resume", "", "Resume sending?", "Resume it", $"Sending goes on where it stopped, {SendingPlan.Rate(broadcast.BatchSizePerHour)}.");
+                break;
+            case BroadcastStatus.Held:
+                yield return cancel;
+                if (broadcast.StartedAt is null)
+                {
+                    yield return revoke;
+                }
+
+                yield return new OfferedAction(
+                    ActionKind.Resume, "Release", "", "Release the hold?", "Release it",
+                    $"It was held: {broadcast.StatusReason} Releasing it lets it go out" + (broadcast.StartedAt is null && _count is { } count ? $" to {Wording.People(count.Recipients)}." : "."),
+                    approverOnly);
+                break;
+        }
+    }
+
+    private string ApproveLabel() => _count is { } count ? $"Approve for {Wording.People(count.Recipients)}" : "Approve";
+
+    /// <summary>Nobody approves a number that is not known yet, nobody at all at once, or a message that cannot be made.</summary>
+    private bool ApprovalBlocked() =>
+        _asked?.Kind == ActionKind.Approve
+        && (_count is null || _findings.Any(f => f.Blocks) || (_count.Recipients == 0 && !(_reviewed!.Broadcast.SendAt > Clock.GetUtcNow())));
+
+    private string ApprovalSentence()
+    {
+        var broadcast = _reviewed!.Broadcast;
+        if (_count is not { } count)
+        {
+            return "Counting whom it reaches…";
+        }
+
+        var plan = SendingPlan.BeforeStart(count.Recipients, broadcast.BatchSizePerHour, broadcast.SendAt, Clock.GetUtcNow());
+        var start = broadcast.SendAt is { } due && due == plan.StartsAt ? $"starting {Viewer.Time(plan.StartsAt)}, " : "starting in 30 seconds, ";
+        var finish = plan.FinishesAt is { } end ? $"finishing {Viewer.Time(end)}, " : "";
+        var rate = broadcast.BatchSizePerHour is null ? "as fast as the relay takes" : "at " + SendingPlan.Rate(broadcast.BatchSizePerHour);
+        return $"Send to {Wording.People(count.Recipients)} {rate}, {start}{finish}from {broadcast.FromEmail}.";
+    }
+
+    private string StatusSentence()
+    {
+        var (broadcast, approval) = (_reviewed!.Broadcast, _reviewed.Approval);
+        return broadcast.Status switch
+        {
+            BroadcastStatus.Draft => "Nothing is sent until someone approves it.",
+            BroadcastStatus.Scheduled when approval is not null && (broadcast.SendAt ?? approval.EffectiveAt) is var due =>
+                due > Clock.GetUtcNow() ? $"Approved. It starts {Viewer.Time(due)}, {Viewer.Ago(due)}." : "Approved, and due: it starts as soon as the server gets to it.",
+            BroadcastStatus.Scheduled => "Approved.",
+            BroadcastStatus.Sending when broadcast.FrozenAt is null => "Choosing the recipients. Nothing is sent before they are complete.",
+            BroadcastStatus.Sending => "It is being sent. “Accepted” means that the relay took the message, not that it was read or has arrived.",
+            BroadcastStatus.Paused => "Paused: no further message goes out until it is resumed.",
+            BroadcastStatus.Held => $"Held, and waiting for a person. {broadcast.StatusReason}",
+            BroadcastStatus.Sent when broadcast.StatusReason is { } reason => reason,
+            BroadcastStatus.Sent => SentSentence(broadcast),
+            _ => "Canceled" + (broadcast.FinishedAt is { } at ? $" {Viewer.Time(at)}. " : ". ") + (broadcast.StartedAt is null ? "Nothing was sent." : "What the relay had accepted by then had left."),
+        };
+    }
+
+    private string SentSentence(Broadcast broadcast)
+    {
+        var end = broadcast.FinishedAt is { } at ? $"Finished {Viewer.Time(at)}" + (broadcast.StartedAt is { } start ? $" after {Wording.Span(at - start)}." : ".") : "Finished.";
+        return _receipt switch
+        {
+            { } receipt when receipt.Accepted == receipt.Recipients => $"{end} The relay accepted every message.",
+            { } receipt => $"{end} The relay accepted {Wording.Number(receipt.Accepted)} of {Wording.Number(receipt.Recipients)}; the receipt says what became of the others.",
+            null => end,
+        };
+    }
+
+    private string ProgressSentence(Receipt receipt)
+    {
+        var broadcast = _reviewed!.Broadcast;
+        var left = receipt.Moving;
+        if (left == 0)
+        {
+            return "Nobody is left to try.";
+        }
+
+        if (broadcast.Status is not BroadcastStatus.Sending)
+        {
+            return $"{Wording.People(left)} left.";
+        }
+
+        var now = Clock.GetUtcNow();
+        var (rate, source) = MeasuredRate(left, now) is { } measured && !(measured > broadcast.BatchSizePerHour)
+            ? (measured, "at the speed seen here")
+            : (broadcast.BatchSizePerHour ?? 0, "at its rate");
+        return rate > 0
+            ? $"{Wording.People(left)} left, done in about {Wording.Span(TimeSpan.FromHours(left / rate))} {source}."
+            : $"{Wording.People(left)} left.";
+    }
+
+    /// <summary>Messages an hour since this page began to look; null until there is enough to go by.</summary>
+    private double? MeasuredRate(long left, DateTimeOffset now) =>
+        _firstSeen is { } first && now - first.At > TimeSpan.FromSeconds(5) && first.Moving - left is > 20 and var done
+            ? done / (now - first.At).TotalHours
+            : null;
+
+    private string? FinishSentence()
+    {
+        var broadcast = _reviewed!.Broadcast;
+        var now = Clock.GetUtcNow();
+        if (broadcast.FinishedAt is not null || broadcast.BatchSizePerHour is null)
+        {
+            return null;
+        }
+
+        if (_receipt is { } receipt && broadcast.FrozenAt is not null)
+        {
+            return broadcast.Status is BroadcastStatus.Sending && SendingPlan.Finish(receipt.Moving, broadcast.BatchSizePerHour, now) is { } end ? Viewer.Time(end) : null;
+        }
+
+        return _count is { } count && SendingPlan.BeforeStart(count.Recipients, broadcast.BatchSizePerHour, broadcast.SendAt, now) is { FinishesAt: { } finish } plan
+            ? $"{Viewer.Time(finish)}, {Wording.Span(finish - plan.StartsAt)} after the start"
+            : null;
+    }
+
+    /// <summary>In which zone <c>send_at</c> was read, and what it is there.</summary>
+    private string ZoneSentence(DateTimeOffset at)
+    {
+        var (broadcast, site) = (_reviewed!.Broadcast, _reviewed.Site);
+        var there = TimeZoneInfo.TryFindSystemTimeZoneById(site.TimeZone, out var zone)
+            ? $"{Wording.Time(at, Clock.GetUtcNow(), zone)} in the site's zone, {site.TimeZone}"
+            : $"the site's zone is {site.TimeZone}";
+        return broadcast is { StartedAt: null, SendAtWritten: { } written } ? $"{there}; written as “{written}”" : there;
+    }
+}

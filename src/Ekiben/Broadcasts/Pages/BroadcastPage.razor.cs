@@ -1,0 +1,216 @@
+using Ekiben.Accounts;
+using Ekiben.Storage;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Authorization;
+
+namespace Ekiben.Broadcasts.Pages;
+
+/// <summary>
+/// One broadcast: what it says, to whom, how, and where every recipient stands. Looks at the database once a second while something moves
+/// and every five seconds else; what people do here goes through <see cref="BroadcastActions"/> with their role read anew.
+/// </summary>
+public sealed partial class BroadcastPage
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+    private const int QuietTicks = 5;
+
+    private readonly CancellationTokenSource _gone = new();
+    private ReviewedBroadcast? _reviewed;
+    private BroadcastNow? _now;
+    private PlatformUser? _user;
+    private AudienceCount? _count;
+    private IReadOnlyList<Finding> _findings = [];
+    private Receipt? _receipt;
+    private (DateTimeOffset At, long Moving)? _firstSeen;
+    private OfferedAction? _asked;
+    private string? _problem;
+    private int? _undoSeconds;
+    private bool _exact;
+    private bool _missing;
+    private bool _images;
+    private long _shown;
+
+    [Parameter]
+    public long Number { get; set; }
+
+    /// <summary>Which person of the audience the preview shows, from 1.</summary>
+    [SupplyParameterFromQuery(Name = "person")]
+    private int? Person { get; set; }
+
+    /// <summary><c>html</c>, <c>text</c> or <c>source</c>.</summary>
+    [SupplyParameterFromQuery(Name = "view")]
+    private string? View { get; set; }
+
+    [SupplyParameterFromQuery(Name = "site")]
+    private string? SiteUuid { get; set; }
+
+    [CascadingParameter]
+    private Task<AuthenticationState> LoggedIn { get; set; } = null!;
+
+    private string BackLink => SiteUuid is null ? "/" : "/?site=" + Uri.EscapeDataString(SiteUuid);
+
+    protected override async Task OnParametersSetAsync()
+    {
+        if (_shown == Number)
+        {
+            return;
+        }
+
+        _shown = Number;
+        (_reviewed, _receipt, _count, _firstSeen, _problem) = (null, null, null, null, null);
+        _user = await Users.FindAsync((await LoggedIn).User, _gone.Token);
+        await ReadAsync();
+    }
+
+    protected override void OnAfterRender(bool firstRender)
+    {
+        if (firstRender)
+        {
+            _ = WatchAsync();
+        }
+    }
+
+    public void Dispose()
+    {
+        _gone.Cancel();
+        _gone.Dispose();
+    }
+
+    private async Task ReadAsync()
+    {
+        var reviewed = await Review.FindAsync(new BroadcastId(Number), _gone.Token);
+        _missing = reviewed is null;
+        _reviewed = reviewed;
+        if (reviewed is null)
+        {
+            return;
+        }
+
+        var broadcast = reviewed.Broadcast;
+        _now = new BroadcastNow(broadcast.Status, broadcast.StatusReason, broadcast.UpdatedAt, broadcast.FrozenAt);
+        CountDown();
+        StateHasChanged();
+        if (broadcast.FrozenAt is not null)
+        {
+            await ReadReceiptAsync();
+        }
+        else if (broadcast.Status is not BroadcastStatus.Canceled)
+        {
+            var count = await Review.CountAsync(reviewed, _gone.Token);
+            _findings = await Review.FindingsAsync(reviewed, count, _gone.Token);
+            _count = count;
+        }
+
+        StateHasChanged();
+    }
+
+    /// <summary>While rows move, the counts that each commit keeps; at rest, the recount that can say whether the sums agree.</summary>
+    private async Task ReadReceiptAsync()
+    {
+        var broadcast = _reviewed!.Broadcast;
+        var receipt = await Receipts.ReadCountsAsync(broadcast, _gone.Token);
+        _exact = receipt.Moving == 0 || broadcast.Status is not BroadcastStatus.Sending;
+        _receipt = _exact ? await Receipts.ReadAsync(broadcast, _gone.Token) : receipt;
+        _firstSeen ??= (Clock.GetUtcNow(), receipt.Moving);
+    }
+
+    private async Task WatchAsync()
+    {
+        var gone = _gone.Token;
+        try
+        {
+            using var timer = new PeriodicTimer(Tick, Clock);
+            for (var tick = 1L; await timer.WaitForNextTickAsync(gone); tick++)
+            {
+                if (IsLively() || tick % QuietTicks == 0)
+                {
+                    await InvokeAsync(LookAsync);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (gone.IsCancellationRequested)
+        {
+            // The page was left or its circuit is gone.
+        }
+        catch (Exception e)
+        {
+            await DispatchExceptionAsync(e);
+        }
+    }
+
+    private async Task LookAsync()
+    {
+        if (_reviewed is null)
+        {
+            return;
+        }
+
+        var now = await Review.NowAsync(_reviewed.Broadcast.Id, _gone.Token);
+        if (now != _now)
+        {
+            await ReadAsync();
+            return;
+        }
+
+        CountDown();
+        if (_reviewed.Broadcast.FrozenAt is not null && !(_exact && _receipt is { Moving: 0 }))
+        {
+            await ReadReceiptAsync();
+        }
+
+        StateHasChanged();
+    }
+
+    /// <summary>Whether something can change within seconds.</summary>
+    private bool IsLively() => _undoSeconds is not null || _reviewed?.Broadcast.Status is BroadcastStatus.Sending || _receipt is { Moving: > 0 };
+
+    private void CountDown()
+    {
+        var left = _reviewed is { Broadcast.Status: BroadcastStatus.Scheduled, Approval: { ByPerson: true } approval } ? approval.EffectiveAt - Clock.GetUtcNow() : TimeSpan.Zero;
+        _undoSeconds = left > TimeSpan.Zero ? (int)Math.Ceiling(left.TotalSeconds) : null;
+    }
+
+    private void Ask(OfferedAction action) => (_asked, _problem) = (action, null);
+
+    private void CloseDialog(bool visible)
+    {
+        if (!visible)
+        {
+            (_asked, _problem) = (null, null);
+        }
+    }
+
+    private async Task ConfirmAsync()
+    {
+        if (_asked is { } asked && await DoAsync(asked.Kind))
+        {
+            _asked = null;
+        }
+    }
+
+    private async Task UndoAsync() => await DoAsync(ActionKind.Revoke);
+
+    private async Task<bool> DoAsync(ActionKind kind)
+    {
+        _user = await Users.FindAsync((await LoggedIn).User, _gone.Token);
+        if (_user is not { MayAct: true } user)
+        {
+            _problem = "Your account may look but not act.";
+            return false;
+        }
+
+        var (site, id, actor, cancel) = (_reviewed!.Site.Id, _reviewed.Broadcast.Id, user.Actor, _gone.Token);
+        var result = await (kind switch
+        {
+            ActionKind.Approve => Actions.ApproveAsync(site, id, actor, cancel),
+            ActionKind.Revoke => Actions.RevokeAsync(site, id, actor, cancel),
+            ActionKind.Pause => Actions.PauseAsync(site, id, actor, cancel),
+            ActionKind.Resume => Actions.ResumeAsync(site, id, actor, cancel),
+            ActionKind.Cancel => Actions.CancelAsync(site, id, actor, cancel),
+            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such action"),
+        });
+        _problem = result.Problem;
+        await ReadAsync();
+        return result.Done;
+    }
+}

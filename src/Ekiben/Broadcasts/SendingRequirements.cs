@@ -1,0 +1,30 @@
+using Ekiben.Sites;
+
+namespace Ekiben.Broadcasts;
+
+/// <summary>What a site needs before anything can go out (design.md sections 5 and 9). Test sites need nothing: they send into the mailbox.</summary>
+internal sealed class SendingRequirements(EkibenOptions options)
+{
+    /// <summary>One sentence with the option's name, or null when the site can send. Never a silent fall-back to the mailbox.</summary>
+    public string? WhatIsMissing(Site site)
+    {
+        if (site.IsTest)
+        {
+            return null;
+        }
+
+        if (options.Relay is not { } relay)
+        {
+            return "There is no relay to send through: start the server with --relay smtp://host:port, or use a test site.";
+        }
+
+        if (relay.IsLoopback)
+        {
+            return null;
+        }
+
+        return options.PublicUrl is { Scheme: "https", IsLoopback: false }
+            ? null
+            : "Recipients could not unsubscribe: start the server with --public-url https://…, an address that they can reach.";
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using Ekiben.Broadcasts;
+using Ekiben.Mail;
+using Ekiben.Sites;
+using Ekiben.Storage;
+using Ekiben.Web;
+using Microsoft.EntityFrameworkCore;
+
+namespace Ekiben.Delivery;
+
+/// <summary>From a manifest to the bytes of one recipient's message. Preview, test send and the real send all come through here.</summary>
+internal sealed class MessageComposer(Database database, MessageIds messageIds, PublicLinks links, TimeProvider clock)
+{
+    /// <summary>Compiles what was approved. The clock that its templates see is the broadcast's start.</summary>
+    /// <exception cref="CompileException">The content cannot be compiled.</exception>
+    public CompiledBroadcast Compile(Manifest manifest, string timeZone, DateTimeOffset renderClock) => new(
+        CompiledMessage.Compile(SourceOf(manifest, timeZone)),
+        new BroadcastId(manifest.BroadcastId),
+        manifest.FromEmail,
+        renderClock,
+        messageIds,
+        links);
+
+    /// <summary>What this subscriber would get, from the live rows and today's data.</summary>
+    /// <exception cref="CompileException">The content cannot be compiled.</exception>
+    /// <exception cref="RenderException">The message cannot be made for this person.</exception>
+    public async Task<MessagePreview> PreviewAsync(Broadcast broadcast, SubscriberId person, CancellationToken cancel)
+    {
+        await using var db = database.Open(broadcast.SiteId);
+        var site = await db.Sites.SingleAsync(s => s.Id == broadcast.SiteId, cancel);
+        var subscriber = await db.Subscribers.Include(s => s.Address).FirstOrDefaultAsync(s => s.Id == person, cancel)
+            ?? throw new RenderException("There is no such person.");
+        var manifest = Manifest.Of(broadcast, site, null);
+        var compiled = Compile(manifest, site.TimeZone, broadcast.StartedAt ?? clock.GetUtcNow());
+        return compiled.Preview(new Candidate
+        {
+            Shard = new TakenShard(default, broadcast.Id, broadcast.SiteId, 0, default, default, 0),
+            Address = subscriber.AddressId,
+            Subscriber = subscriber.Id,
+            Attempts = 0,
+            FirstAt = null,
+            Email = subscriber.Address.Normalised,
+            Uuid = subscriber.Uuid,
+            FirstName = subscriber.FirstName,
+            LastName = subscriber.LastName,
+            Fields = subscriber.Fields,
+            Tags = await db.TagNamesOfAsync(subscriber.Id, cancel),
+        }, clock.GetUtcNow());
+    }
+
+    /// <summary>Compiles and throws away: what is wrong with a broadcast is said when it is posted, not when it is sent.</summary>
+    /// <exception cref="CompileException">The content cannot be compiled.</exception>
+    public static void Check(Broadcast broadcast, Site site) => CompiledMessage.Compile(SourceOf(Manifest.Of(broadcast, site, null), site.TimeZone));
+
+    private static MessageSource SourceOf(Manifest manifest, string timeZone) => new()
+    {
+        Subject = manifest.Subject,
+        PreviewText = manifest.PreviewText,
+        Content = manifest.Content,
+        Style = manifest.Type switch
+        {
+            "markdown" => MessageStyle.Markdown,
+            "fancy" or "raw" or "html" or "layout" => MessageStyle.Html,
+            _ => MessageStyle.Plain,
+        },
+        Layout = manifest.LayoutHtml,
+        FromEmail = manifest.FromEmail,
+        FromName = manifest.FromName,
+        SiteName = manifest.SiteName,
+        SiteId = manifest.SiteUuid,
+        FooterHtml = manifest.FooterHtml,
+        Broadcast = new BroadcastFacts(
+            new BroadcastId(manifest.BroadcastId).ToString(), manifest.Name, Times.FromStored(manifest.CreatedAt)),
+        TimeZone = TimeZoneInfo.TryFindSystemTimeZoneById(timeZone, out var zone) ? zone : TimeZoneInfo.Utc,
+    };
+}
+
+/// <summary>A broadcast ready to be made into messages; thread-safe.</summary>
+internal sealed class CompiledBroadcast(
+    CompiledMessage message, BroadcastId broadcast, string fromEmail, DateTimeOffset renderClock, MessageIds messageIds, PublicLinks links)
+{
+    private readonly string _domain = MessageIds.Domain(fromEmail);
+
+    /// <summary>MAIL FROM of every message of this broadcast.</summary>
+    public string EnvelopeSender => fromEmail;
+
+    /// <summary>Makes the candidate's message into <paramref name="buffer"/>.</summary>
+    /// <param name="candidate">Whose.</param>
+    /// <param name="date">Now; a candidate that was attempted before keeps its first date.</param>
+    /// <param name="buffer">Where to.</param>
+    /// <exception cref="RenderException">It cannot be made; one sentence.</exception>
+    public void Compose(Candidate candidate, DateTimeOffset date, MessageBuffer buffer) =>
+        message.Compose(PersonOf(candidate), IdentityOf(candidate, date), buffer);
+
+    public MessagePreview Preview(Candidate candidate, DateTimeOffset date) => message.Preview(PersonOf(candidate), IdentityOf(candidate, date));
+
+    private static Person PersonOf(Candidate candidate)
+    {
+        if (!EmailAddress.TryParse(candidate.Email, out var address, out var error))
+        {
+            throw new RenderException(candidate.Email.Length == 0 ? "The person was deleted." : error!);
+        }
+
+        return new Person
+        {
+            Address = address,
+            Uuid = candidate.Uuid,
+            FirstName = candidate.FirstName,
+            LastName = candidate.LastName,
+            Fields = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(candidate.Fields) ?? [],
+            Tags = candidate.Tags,
+        };
+    }
+
+    private MessageIdentity IdentityOf(Candidate candidate, DateTimeOffset date) => new()
+    {
+        MessageId = messageIds.Of(broadcast, candidate.Address, _domain),
+        EnvelopeSender = fromEmail,
+        Date = candidate.FirstAt ?? date,
+        UnsubscribeUrl = links.Unsubscribe(broadcast, candidate.Subscriber),
+        RenderClock = renderClock,
+    };
+}

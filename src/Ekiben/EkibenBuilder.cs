@@ -1,0 +1,141 @@
+using System.Security.Cryptography;
+using Ekiben.Accounts;
+using Ekiben.Broadcasts;
+using Ekiben.Delivery;
+using Ekiben.Feedback;
+using Ekiben.Mailbox;
+using Ekiben.Storage;
+using Ekiben.Storage.Sqlite;
+using Ekiben.Web;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Identity;
+
+namespace Ekiben;
+
+/// <summary>The whole server in one place: every registration, then every Map… call, in order.</summary>
+internal static class EkibenBuilder
+{
+    public static WebApplication Build(EkibenOptions options)
+    {
+        Directory.CreateDirectory(options.DataFolder);
+        Directory.CreateDirectory(options.KeysFolder);
+
+        // Content root beside the program: static files are found there whatever the working directory is.
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            ApplicationName = "ekiben",
+            ContentRootPath = AppContext.BaseDirectory,
+            EnvironmentName = "Production",
+        });
+        builder.WebHost.UseUrls(options.Urls.Split(';'));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = RequestLimits.MaxBodyBytes;
+        });
+
+        // stdout is for "ekiben: listening on URL" alone.
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
+        builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.AddFilter("System", LogLevel.Warning);
+        // It warns that keys are not encrypted at rest: they are in the data folder, which only its owner reads.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
+
+        var services = builder.Services;
+        services.AddSingleton(options);
+        services.AddSingleton(options.Clock);
+
+        // Storage
+        var gate = new WriteGate();
+        var sqlite = new SqliteDatabase(options.DatabaseFile, gate);
+        services.AddSingleton(gate);
+        services.AddSingleton(sqlite);
+        services.AddSingleton<Database>(sqlite);
+        services.AddSingleton<Audiences, SqliteAudiences>();
+        services.AddSingleton<Receipts, SqliteReceipts>();
+        services.AddSingleton<SendQueue, SqliteSendQueue>();
+        services.AddScoped(provider => provider.GetRequiredService<Database>().OpenEverySite());
+
+        // Keys and accounts
+        services.AddSingleton(ReadInstanceKey(options));
+        services.AddDataProtection()
+            .SetApplicationName("ekiben")
+            .PersistKeysToFileSystem(new DirectoryInfo(options.KeysFolder));
+        services.AddIdentityCore<User>(identity =>
+            {
+                identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3;
+                identity.User.RequireUniqueEmail = true;
+                identity.Password.RequiredLength = 10;
+                identity.Password.RequireNonAlphanumeric = false;
+                identity.Password.RequireUppercase = false;
+                identity.Password.RequireDigit = false;
+            })
+            .AddRoles<IdentityRole>()
+            .AddEntityFrameworkStores<Db>()
+            .AddSignInManager();
+
+        // Broadcasts
+        services.AddSingleton<EngineSignal>();
+        services.AddSingleton<SendingRequirements>();
+        services.AddSingleton<BroadcastActions>();
+        services.AddSingleton<BroadcastsWorker>();
+        services.AddHostedService(provider => provider.GetRequiredService<BroadcastsWorker>());
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
+
+        // Delivery
+        services.AddSingleton<ServerAddress>();
+        services.AddSingleton<PublicLinks>();
+        services.AddSingleton<MessageIds>();
+        services.AddSingleton<MessageComposer>();
+        services.AddSingleton<MailboxStore>();
+        services.AddSingleton<RelayPools>();
+
+        // API
+        services.AddSingleton<SubscriberImport, SqliteSubscriberImport>();
+        services.AddApi();
+
+        // Web platform
+        services.AddPlatform();
+
+        var app = builder.Build();
+        app.MapApi();
+        app.MapPlatform();
+        app.MapUnsubscribe();
+        return app;
+    }
+
+    /// <summary>The instance's key: made at the first start, readable by its owner only.</summary>
+    private static InstanceKey ReadInstanceKey(EkibenOptions options)
+    {
+        var file = Path.Combine(options.KeysFolder, "instance.key");
+        if (!File.Exists(file))
+        {
+            // Made aside and moved, so that two first starts at once end with one key.
+            var fresh = file + "." + Convert.ToHexString(RandomNumberGenerator.GetBytes(4));
+            var create = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+            {
+                create.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            using (var stream = new FileStream(fresh, create))
+            {
+                stream.Write(RandomNumberGenerator.GetBytes(InstanceKey.Length));
+                stream.Flush(true);
+            }
+
+            try
+            {
+                File.Move(fresh, file, overwrite: false);
+            }
+            catch (IOException) when (File.Exists(file))
+            {
+                File.Delete(fresh);
+            }
+        }
+
+        return new InstanceKey(File.ReadAllBytes(file));
+    }
+}

@@ -1,0 +1,43 @@
+using Ekiben.Delivery;
+using Microsoft.Data.Sqlite;
+using MimeKit;
+
+namespace Ekiben.Mailbox;
+
+/// <summary>The relay of every test site, whatever <c>--relay</c> says: what it takes stays on this machine.</summary>
+internal sealed class MailboxRelay(MailboxStore store) : IRelay
+{
+    public int Connections => 16;
+
+    public string Name => "the built-in mailbox";
+
+    public ValueTask<IRelayConnection> ConnectAsync(CancellationToken cancel) => ValueTask.FromResult<IRelayConnection>(new Connection(store));
+
+    private sealed class Connection(MailboxStore store) : IRelayConnection
+    {
+        public bool IsUsable => true;
+
+        public async ValueTask<DeliveryOutcome> SendAsync(OutgoingMessage message, CancellationToken abort)
+        {
+            try
+            {
+                var headers = await HeaderList.LoadAsync(new MemoryStream(message.Bytes.ToArray(), writable: false), CancellationToken.None);
+                await store.DeliverAsync(
+                    message.Site,
+                    message.EnvelopeSender,
+                    message.Recipient,
+                    headers["Subject"] ?? "",
+                    headers["Message-ID"]?.Trim('<', '>') ?? "",
+                    message.Bytes);
+                return new DeliveryOutcome.Accepted(new SmtpReply(250, "2.0.0", "stored"));
+            }
+            catch (SqliteException exception)
+            {
+                // Rolled back, so it is certain that the mailbox does not have it.
+                return new DeliveryOutcome.Deferred(SmtpPhase.Dot, new SmtpReply(452, "4.3.1", $"the mailbox cannot be written: {exception.Message}"));
+            }
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,38 @@
+using System.Security.Cryptography;
+using System.Text;
+using Ekiben.Accounts;
+using Ekiben.Storage;
+
+namespace Ekiben.Sites;
+
+/// <summary>A site just made, with the only sight of its first key's secret.</summary>
+internal sealed record NewSite(Site Site, string PublishableKey, string SecretKey)
+{
+    /// <summary>Makes a site and the key that opens its API.</summary>
+    public static async Task<NewSite> CreateAsync(
+        Database database, string name, bool isTest, string timeZone, Actor actor, DateTimeOffset now, CancellationToken cancel)
+    {
+        await using var db = database.OpenEverySite();
+        await using var write = await database.BeginWriteAsync(db, cancel);
+        var site = new Site { Uuid = NewKey(), Name = name, IsTest = isTest, TimeZone = timeZone, CreatedAt = now };
+        db.Sites.Add(site);
+        await db.SaveChangesAsync(cancel);
+
+        var (publishable, secret) = (NewKey(), NewKey());
+        db.ApiKeys.Add(new ApiKey
+        {
+            SiteId = site.Id,
+            Name = "first",
+            PublishableKey = publishable,
+            SecretHash = SHA256.HashData(Encoding.UTF8.GetBytes(secret)),
+            CreatedAt = now,
+        });
+        db.AuditLog.Add(new AuditEntry { SiteId = site.Id, Actor = actor.Name, Action = "site.created", Subject = $"site:{site.Id}", At = now });
+        await db.SaveChangesAsync(cancel);
+        await write.CommitAsync(cancel);
+        return new NewSite(site, publishable, secret);
+    }
+
+    /// <summary>128 random bits as 32 hex characters, the form of every key and uuid (ledger.md rule 3).</summary>
+    private static string NewKey() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+}

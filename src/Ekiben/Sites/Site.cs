@@ -1,0 +1,33 @@
+using Ekiben.Storage;
+
+namespace Ekiben.Sites;
+
+/// <summary>A tenant: its people, senders, keys and broadcasts. A test site (a "sandbox") always sends into the built-in mailbox.</summary>
+internal sealed class Site
+{
+    public SiteId Id { get; set; }
+
+    /// <summary>32 hex characters: what clients send as <c>site_uuid</c>.</summary>
+    public required string Uuid { get; set; }
+
+    public required string Name { get; set; }
+
+    public bool IsTest { get; set; }
+
+    /// <summary>IANA name; <c>send_at</c> without an offset is read in it.</summary>
+    public string TimeZone { get; set; } = "UTC";
+
+    /// <summary>HTML below every message; null = the built-in line with the unsubscribe link.</summary>
+    public string? FooterHtml { get; set; }
+
+    /// <summary>Whether a key's approval is also guarded against an audience that moved (ledger.md rule 6).</summary>
+    public bool GuardKeyApprovals { get; set; }
+
+    public DateTimeOffset CreatedAt { get; set; }
+}
+
+/// <summary>A row that belongs to one site: <see cref="Db"/> filters every query on it.</summary>
+internal interface ISiteOwned
+{
+    SiteId SiteId { get; set; }
+}

@@ -1,0 +1,13 @@
+namespace Ekiben.Storage;
+
+/// <summary>Reads who a rule reaches. The freeze uses the same SQL (<see cref="SendQueue"/>), so a count and a freeze agree.</summary>
+internal abstract class Audiences
+{
+    public abstract Task<AudienceCount> CountAsync(AudienceRule rule, CancellationToken cancel);
+
+    /// <summary>Recipients in the order of their ids, after <paramref name="after"/>, at most <paramref name="limit"/>.</summary>
+    public abstract Task<IReadOnlyList<SubscriberId>> SampleAsync(AudienceRule rule, SubscriberId after, int limit, CancellationToken cancel);
+
+    /// <summary>The names among <paramref name="names"/> that are no tag of the site.</summary>
+    public abstract Task<IReadOnlyList<string>> UnknownTagsAsync(SiteId site, IReadOnlyList<string> names, CancellationToken cancel);
+}

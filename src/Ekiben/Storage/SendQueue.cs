@@ -1,0 +1,156 @@
+using Ekiben.Broadcasts;
+using Ekiben.Delivery;
+
+namespace Ekiben.Storage;
+
+/// <summary>
+/// The seam to the ledger: freezing an audience, taking shards, and the exchange of outcomes for claims that everything else rests on.
+/// One implementation a database; what each method promises is a rule of the ledger (docs/ledger.md).
+/// </summary>
+internal abstract class SendQueue : IAsyncDisposable
+{
+    /// <summary>Recipients a shard, at most: the unit of ownership.</summary>
+    public const int ShardSize = 5000;
+
+    /// <summary>Subscribers that one transaction of the freeze walks, at most (rule 9).</summary>
+    public const int FreezeRange = 20_000;
+
+    /// <summary>
+    /// Rows left <c>sending</c> by a process that is certainly gone become <c>uncertain</c> (rule 19). Only the holder of the serve lock may call it.
+    /// </summary>
+    /// <param name="broadcast">Only this one's, after its last run ended; null at the start, for all.</param>
+    /// <param name="cancel">Gives up waiting.</param>
+    /// <returns>How many there were.</returns>
+    public abstract Task<long> RecoverAsync(BroadcastId? broadcast, CancellationToken cancel);
+
+    /// <summary>What there is to do: scheduled and sending broadcasts, and canceled ones with rows left to cancel.</summary>
+    public abstract Task<IReadOnlyList<WorkItem>> ReadWorkAsync(CancellationToken cancel);
+
+    /// <summary>Why nothing can be written at the moment; null while all is well.</summary>
+    public abstract string? Blind { get; }
+
+    /// <summary><c>scheduled → sending</c>, and the highest subscriber id is noted. False when somebody was faster.</summary>
+    public abstract Task<bool> BeginFreezeAsync(BroadcastId broadcast, CancellationToken cancel);
+
+    /// <summary>Freezes the next range of subscribers; the cursor moves in the same transaction (rule 9).</summary>
+    public abstract Task<FreezeStep> FreezeNextRangeAsync(BroadcastId broadcast, AudienceRule rule, CancellationToken cancel);
+
+    /// <summary>Cuts the frozen audience into shards and writes the six figures, in one transaction. Nothing is sent before. False when it was not freezing.</summary>
+    public abstract Task<bool> CompleteFreezeAsync(BroadcastId broadcast, CancellationToken cancel);
+
+    /// <summary>Takes every shard of the broadcast that has a row left to move: epoch + 1, so that a former owner's claims touch nothing.</summary>
+    public abstract Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel);
+
+    /// <summary>Pending rows of a shard in the order of their address ids, after <paramref name="after"/>.</summary>
+    public abstract Task<IReadOnlyList<Candidate>> ReadPendingAsync(TakenShard shard, AddressId after, int limit, CancellationToken cancel);
+
+    /// <summary>Deferred rows that are due, and uncertain rows that may be claimed once more, of a shard.</summary>
+    public abstract Task<IReadOnlyList<Candidate>> ReadDueAsync(TakenShard shard, RecipientState state, int limit, CancellationToken cancel);
+
+    /// <summary>When the next deferred row of the shard is due; null when it has none.</summary>
+    public abstract Task<DateTimeOffset?> NextDueAsync(TakenShard shard, CancellationToken cancel);
+
+    /// <summary>
+    /// Records a connection's last outcome and claims its next row in one group commit (rules 11 and 12): when the answer arrives, both are on disk.
+    /// While the database cannot be written the answer does not come, so nothing new starts and nothing is forgotten (rule 21).
+    /// </summary>
+    public abstract Task<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel);
+
+    /// <summary><c>sending → held</c> with one sentence; false when it was not sending any more.</summary>
+    public abstract Task<bool> HoldAsync(BroadcastId broadcast, string reason, CancellationToken cancel);
+
+    /// <summary><c>scheduled → held</c> with one sentence.</summary>
+    public abstract Task<bool> HoldBeforeStartAsync(BroadcastId broadcast, string reason, CancellationToken cancel);
+
+    /// <summary>Turns the pending and deferred rows of a canceled broadcast into <c>canceled</c>, shard by shard; it goes on where a crash left it (rule 18).</summary>
+    public abstract Task CancelRowsAsync(BroadcastId broadcast, CancellationToken cancel);
+
+    /// <summary>
+    /// <c>sending → sent</c> in one statement that compares the six figures with a fresh count and sees that no row can move (rule 16).
+    /// </summary>
+    /// <returns>Null when it closed, else one sentence that says what does not add up or can still move.</returns>
+    public abstract Task<string?> CloseAsync(BroadcastId broadcast, CancellationToken cancel);
+
+    public abstract ValueTask DisposeAsync();
+}
+
+/// <summary>A broadcast with something to do.</summary>
+/// <param name="Broadcast">Which.</param>
+/// <param name="Status">Scheduled, sending or canceled.</param>
+/// <param name="NotBefore">A scheduled one is not due before; null = due.</param>
+internal sealed record WorkItem(BroadcastId Broadcast, BroadcastStatus Status, DateTimeOffset? NotBefore)
+{
+    public bool IsDue(DateTimeOffset now) => NotBefore is null || NotBefore <= now;
+}
+
+internal enum FreezeStep
+{
+    More,
+    Done,
+
+    /// <summary>It is not sending any more: paused, held or canceled meanwhile.</summary>
+    Stopped,
+}
+
+/// <summary>A range of address ids of one broadcast, owned under an epoch.</summary>
+internal sealed record TakenShard(ShardId Id, BroadcastId Broadcast, SiteId Site, int Number, AddressId First, AddressId Last, int Epoch);
+
+/// <summary>A row that could be claimed, with what is needed to make its message.</summary>
+internal sealed record Candidate
+{
+    public required TakenShard Shard { get; init; }
+
+    public required AddressId Address { get; init; }
+
+    public required SubscriberId Subscriber { get; init; }
+
+    /// <summary>How often it was attempted when it was read; a claim that finds another number takes nothing.</summary>
+    public required int Attempts { get; init; }
+
+    public required DateTimeOffset? FirstAt { get; init; }
+
+    /// <summary>The normalised address; empty when its person was deleted.</summary>
+    public required string Email { get; init; }
+
+    public required string Uuid { get; init; }
+
+    public required string? FirstName { get; init; }
+
+    public required string? LastName { get; init; }
+
+    /// <summary>JSON object.</summary>
+    public required string Fields { get; init; }
+
+    public required IReadOnlyList<string> Tags { get; init; }
+}
+
+/// <summary>What a connection brings to the ledger between two messages; either part may be missing.</summary>
+internal sealed record Exchange(OutcomeRecord? Outcome, ClaimRequest? Claim, RenderFailure? Failure = null);
+
+/// <summary>What came of the attempt with this number on this row.</summary>
+internal sealed record OutcomeRecord(TakenShard Shard, AddressId Address, int Attempt, DeliveryOutcome Outcome, RetryDecision Decision);
+
+/// <summary>Asks for one row. <paramref name="FirstAt"/> is the Date that its message carries if this is its first attempt.</summary>
+internal sealed record ClaimRequest(TakenShard Shard, AddressId Address, int AttemptsSeen, DateTimeOffset FirstAt);
+
+/// <summary>The message could not be made from the person's data; one sentence.</summary>
+internal sealed record RenderFailure(TakenShard Shard, AddressId Address, int AttemptsSeen, string Reason);
+
+/// <summary>The answer to a claim.</summary>
+internal abstract record ClaimAnswer
+{
+    /// <summary>The row is <c>sending</c>, committed: the message may go on the wire as this attempt.</summary>
+    public sealed record Claimed(int Attempt, DateTimeOffset FirstAt) : ClaimAnswer;
+
+    /// <summary>The throttle has no grant before; nothing was claimed.</summary>
+    public sealed record Wait(DateTimeOffset Until) : ClaimAnswer;
+
+    /// <summary>The row cannot be claimed any more: suppressed meanwhile, or no longer as it was read.</summary>
+    public sealed record Passed : ClaimAnswer;
+
+    /// <summary>The broadcast is not sending any more, or the shard has another owner: stop.</summary>
+    public sealed record Stopped : ClaimAnswer;
+
+    /// <summary>There was no claim in the exchange.</summary>
+    public sealed record Recorded : ClaimAnswer;
+}

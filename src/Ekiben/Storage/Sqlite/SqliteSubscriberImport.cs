@@ -1,0 +1,260 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Ekiben.Fields;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore.Storage;
+
+namespace Ekiben.Storage.Sqlite;
+
+/// <summary>The import on SQLite: a handful of statements, prepared once and run for every record on the transaction's own connection.</summary>
+internal sealed class SqliteSubscriberImport : SubscriberImport
+{
+    public override Task ImportAsync(Db db, SiteId site, IReadOnlyList<SubscriberRecord> records, DateTimeOffset now, CancellationToken cancel)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(records.Count, MaxRecords);
+        var transaction = (SqliteTransaction)(db.Database.CurrentTransaction ?? throw new InvalidOperationException("an import needs an open transaction"))
+            .GetDbTransaction();
+        using var import = new Statements(transaction, site, now);
+        foreach (var record in records)
+        {
+            cancel.ThrowIfCancellationRequested();
+            import.Write(record);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>The statements of one import, and the tags and fields it has met. SQLite's calls are synchronous, so these are too.</summary>
+    private sealed class Statements : IDisposable
+    {
+        private readonly SqliteTransaction _transaction;
+        private readonly SiteId _site;
+        private readonly DateTimeOffset _now;
+        private readonly List<SqliteCommand> _commands = [];
+        private readonly Dictionary<string, long> _tags = new(StringComparer.OrdinalIgnoreCase);
+        private readonly HashSet<string> _fields = new(StringComparer.Ordinal);
+        private readonly ArrayBufferWriter<byte> _json = new();
+
+        private readonly SqliteCommand _find;
+        private readonly SqliteCommand _addAddress;
+        private readonly SqliteCommand _restoreAddress;
+        private readonly SqliteCommand _addSubscriber;
+        private readonly SqliteCommand _changeSubscriber;
+        private readonly SqliteCommand _findTag;
+        private readonly SqliteCommand _addTag;
+        private readonly SqliteCommand _restoreTag;
+        private readonly SqliteCommand _tagOn;
+        private readonly SqliteCommand _tagOff;
+        private readonly SqliteCommand _addField;
+
+        public Statements(SqliteTransaction transaction, SiteId site, DateTimeOffset now)
+        {
+            (_transaction, _site, _now) = (transaction, site, now);
+
+            // Of two people with one address the older is meant: a changed e-mail can bring that about.
+            _find = Prepare("""
+                SELECT a.id, s.id, s.fields, a.normalised = '' FROM addresses a
+                LEFT JOIN subscribers s ON s.address_id = a.id AND s.site_id = a.site_id
+                WHERE a.site_id = @site AND a.hash = @hash ORDER BY s.id LIMIT 1
+                """, "@site", "@hash");
+            _addAddress = Prepare(
+                "INSERT INTO addresses (site_id, normalised, written, hash) VALUES (@site, @normalised, @written, @hash) RETURNING id",
+                "@site", "@normalised", "@written", "@hash");
+            _restoreAddress = Prepare("UPDATE addresses SET normalised = @normalised, written = @written WHERE id = @id", "@normalised", "@written", "@id");
+            _addSubscriber = Prepare("""
+                INSERT INTO subscribers (site_id, uuid, address_id, first_name, last_name, fields, created_at, updated_at)
+                VALUES (@site, @uuid, @address, @first, @last, @fields, @now, @now) RETURNING id
+                """, "@site", "@uuid", "@address", "@first", "@last", "@fields", "@now");
+            _changeSubscriber = Prepare("""
+                UPDATE subscribers SET first_name = COALESCE(@first, first_name), last_name = COALESCE(@last, last_name),
+                    fields = COALESCE(@fields, fields), updated_at = @now
+                WHERE id = @id
+                """, "@first", "@last", "@fields", "@now", "@id");
+            _findTag = Prepare(
+                "SELECT id, discarded_at IS NOT NULL FROM tags WHERE site_id = @site AND name = @name COLLATE NOCASE ORDER BY id LIMIT 1", "@site", "@name");
+            _addTag = Prepare("INSERT INTO tags (site_id, name, created_at) VALUES (@site, @name, @now) RETURNING id", "@site", "@name", "@now");
+            _restoreTag = Prepare("UPDATE tags SET discarded_at = NULL WHERE id = @id", "@id");
+            _tagOn = Prepare("INSERT OR IGNORE INTO subscriber_tags (tag_id, subscriber_id) VALUES (@tag, @subscriber)", "@tag", "@subscriber");
+            _tagOff = Prepare("DELETE FROM subscriber_tags WHERE tag_id = @tag AND subscriber_id = @subscriber", "@tag", "@subscriber");
+            _addField = Prepare(
+                "INSERT OR IGNORE INTO fields (site_id, key, name, created_at) VALUES (@site, @key, @name, @now)", "@site", "@key", "@name", "@now");
+        }
+
+        public void Write(SubscriberRecord record)
+        {
+            var subscriber = WritePerson(record);
+            foreach (var (key, _) in record.Fields)
+            {
+                if (_fields.Add(key))
+                {
+                    Run(_addField, _site.Value, key, FieldName.Of(key), _now.ToStored());
+                }
+            }
+
+            foreach (var tag in record.AddTags)
+            {
+                Run(_tagOn, TagId(tag, make: true)!.Value, subscriber);
+            }
+
+            foreach (var tag in record.RemoveTags)
+            {
+                if (TagId(tag, make: false) is { } id)
+                {
+                    Run(_tagOff, id, subscriber);
+                }
+            }
+        }
+
+        public void Dispose()
+        {
+            foreach (var command in _commands)
+            {
+                command.Dispose();
+            }
+        }
+
+        private long WritePerson(SubscriberRecord record)
+        {
+            long? address = null, subscriber = null;
+            string? stored = null;
+            var blank = false;
+            Bind(_find, _site.Value, record.Hash);
+            using (var found = _find.ExecuteReader())
+            {
+                if (found.Read())
+                {
+                    address = found.GetInt64(0);
+                    if (!found.IsDBNull(1))
+                    {
+                        (subscriber, stored) = (found.GetInt64(1), found.GetString(2));
+                    }
+
+                    blank = found.GetBoolean(3);
+                }
+            }
+
+            address ??= Add(_addAddress, _site.Value, record.Address.Normalised, record.Address.Written, record.Hash);
+            if (blank)
+            {
+                // Deleted once and given again; its suppression stays, so it still gets no mail.
+                Run(_restoreAddress, record.Address.Normalised, record.Address.Written, address.Value);
+            }
+
+            if (subscriber is { } existing)
+            {
+                Run(_changeSubscriber, record.FirstName, record.LastName, record.Fields.Count == 0 ? null : Merge(stored!, record.Fields), _now.ToStored(), existing);
+                return existing;
+            }
+
+            return Add(
+                _addSubscriber, _site.Value, Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture), address.Value,
+                record.FirstName, record.LastName, Merge("{}", record.Fields), _now.ToStored());
+        }
+
+        private long? TagId(string name, bool make)
+        {
+            if (_tags.TryGetValue(name, out var known))
+            {
+                return known;
+            }
+
+            long? id = null;
+            var discarded = false;
+            Bind(_findTag, _site.Value, name);
+            using (var found = _findTag.ExecuteReader())
+            {
+                if (found.Read())
+                {
+                    (id, discarded) = (found.GetInt64(0), found.GetBoolean(1));
+                }
+            }
+
+            if (!make)
+            {
+                // Not remembered: a later record may add it, and must then bring it back.
+                return id;
+            }
+
+            id ??= Add(_addTag, _site.Value, name, _now.ToStored());
+            if (discarded)
+            {
+                Run(_restoreTag, id.Value);
+            }
+
+            return _tags[name] = id.Value;
+        }
+
+        /// <summary>The stored object with the given keys put in or, for null, taken out. Values keep their JSON type.</summary>
+        private string Merge(string stored, IReadOnlyList<KeyValuePair<string, JsonElement>> fields)
+        {
+            if (fields.Count == 0)
+            {
+                return stored;
+            }
+
+            _json.ResetWrittenCount();
+            var given = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+            foreach (var (key, value) in fields)
+            {
+                given[key] = value;
+            }
+
+            using (var writer = new Utf8JsonWriter(_json, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+            using (var before = JsonDocument.Parse(stored))
+            {
+                writer.WriteStartObject();
+                foreach (var property in before.RootElement.EnumerateObject().Where(property => !given.ContainsKey(property.Name)))
+                {
+                    property.WriteTo(writer);
+                }
+
+                foreach (var (key, value) in given.Where(field => field.Value.ValueKind != JsonValueKind.Null))
+                {
+                    writer.WritePropertyName(key);
+                    value.WriteTo(writer);
+                }
+
+                writer.WriteEndObject();
+            }
+
+            return Encoding.UTF8.GetString(_json.WrittenSpan);
+        }
+
+        private SqliteCommand Prepare(string sql, params string[] parameters)
+        {
+            var command = _transaction.Connection!.CreateCommand();
+            command.Transaction = _transaction;
+            command.CommandText = sql;
+            foreach (var name in parameters)
+            {
+                command.Parameters.Add(new SqliteParameter { ParameterName = name, Value = DBNull.Value });
+            }
+
+            _commands.Add(command);
+            return command;
+        }
+
+        private static void Bind(SqliteCommand command, params ReadOnlySpan<object?> values)
+        {
+            for (var i = 0; i < values.Length; i++)
+            {
+                command.Parameters[i].Value = values[i] ?? DBNull.Value;
+            }
+        }
+
+        private static void Run(SqliteCommand command, params ReadOnlySpan<object?> values)
+        {
+            Bind(command, values);
+            command.ExecuteNonQuery();
+        }
+
+        private static long Add(SqliteCommand command, params ReadOnlySpan<object?> values)
+        {
+            Bind(command, values);
+            return (long)command.ExecuteScalar()!;
+        }
+    }
+}

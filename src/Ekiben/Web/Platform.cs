@@ -1,0 +1,146 @@
+using Ekiben.Accounts;
+using Ekiben.Broadcasts.Pages;
+using Ekiben.Mailbox.Pages;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Components.Authorization;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Hosting.StaticWebAssets;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Identity;
+using MudBlazor.Services;
+
+namespace Ekiben.Web;
+
+/// <summary>The web platform: log-in by cookie, its pages, and the headers of all of them. The API under /api has schemes and answers of its own.</summary>
+internal static class Platform
+{
+    /// <summary>A log-in unused for this long ends.</summary>
+    private static readonly TimeSpan LogInSpan = TimeSpan.FromDays(14);
+
+    /// <summary>A circuit may send us this much at once: clicks and addresses are small.</summary>
+    private const int MaxCircuitMessageBytes = 64 * 1024;
+
+    public static void AddPlatform(this IServiceCollection services)
+    {
+        services.AddAuthentication(IdentityConstants.ApplicationScheme).AddIdentityCookies();
+        services.ConfigureApplicationCookie(ConfigureCookie);
+        services.Configure<IdentityOptions>(identity =>
+        {
+            identity.Lockout.AllowedForNewUsers = true;
+            identity.Lockout.MaxFailedAccessAttempts = LogIns.MaxFailures;
+            identity.Lockout.DefaultLockoutTimeSpan = LogIns.LockoutSpan;
+        });
+        services.AddAntiforgery(antiforgery =>
+        {
+            antiforgery.Cookie.Name = "ekiben-form";
+            // frame-ancestors says it, and says it for the previews' own frames too.
+            antiforgery.SuppressXFrameOptionsHeader = true;
+        });
+        services.AddAuthorization();
+        services.AddCascadingAuthenticationState();
+        services.AddScoped<AuthenticationStateProvider, LoginRevalidation>();
+
+        services.AddRazorComponents().AddInteractiveServerComponents(circuits =>
+        {
+            // A closed tab's work stops soon; a phone that changes networks still finds its page.
+            circuits.DisconnectedCircuitRetentionPeriod = TimeSpan.FromMinutes(1);
+            circuits.DisconnectedCircuitMaxRetained = 50;
+        }).AddHubOptions(hub => hub.MaximumReceiveMessageSize = MaxCircuitMessageBytes);
+        services.AddMudServices();
+
+        services.AddSingleton<LoginLinks>();
+        services.AddSingleton<PlatformUsers>();
+        services.AddScoped<LogIns>();
+        services.AddScoped<Viewer>();
+        services.AddSingleton<BroadcastList>();
+        services.AddSingleton<BroadcastReview>();
+        services.AddSingleton<MessagePreviews>();
+        services.AddSingleton<MailboxReading>();
+    }
+
+    public static void MapPlatform(this WebApplication app)
+    {
+        app.UseSecurityHeaders();
+        app.UseWhen(IsPage, static pages => pages.UseExceptionHandler("/error", createScopeForErrors: true));
+        app.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
+        app.Use(static (http, next) =>
+        {
+            // A program gets the bare status, and so does a frame or a file; a person gets a page.
+            if (!(IsPage(http) && AsksForPage(http)) && http.Features.Get<IStatusCodePagesFeature>() is { } pages)
+            {
+                pages.Enabled = false;
+            }
+
+            return next(http);
+        });
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseAntiforgery();
+
+        MapStaticFiles(app);
+        app.MapPost("/logout", LogOutAsync).RequireAuthorization();
+        app.MapBroadcastFrames();
+        app.MapMailboxFrames();
+        app.MapRazorComponents<App>()
+            // Our own policy forbids framing already.
+            .AddInteractiveServerRenderMode(circuit => circuit.ContentSecurityFrameAncestorsPolicy = null)
+            .RequireAuthorization();
+    }
+
+    private static bool IsPage(HttpContext http) => !http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal);
+
+    private static bool AsksForPage(HttpContext http) => http.Request.Headers.Accept.Any(accept => accept?.Contains("text/html", StringComparison.Ordinal) == true);
+
+    private static void ConfigureCookie(CookieAuthenticationOptions cookie)
+    {
+        cookie.Cookie.Name = "ekiben";
+        cookie.Cookie.Path = "/";
+        cookie.Cookie.HttpOnly = true;
+        cookie.Cookie.SameSite = SameSiteMode.Lax;
+        cookie.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+        cookie.CookieManager = new HostPrefixedCookies();
+        cookie.ExpireTimeSpan = LogInSpan;
+        cookie.SlidingExpiration = true;
+        cookie.LoginPath = "/login";
+        cookie.AccessDeniedPath = "/login";
+        cookie.ReturnUrlParameter = "returnUrl";
+        cookie.Events.OnRedirectToLogin = context => Redirect(context, StatusCodes.Status401Unauthorized);
+        cookie.Events.OnRedirectToAccessDenied = context => Redirect(context, StatusCodes.Status403Forbidden);
+    }
+
+    /// <summary>A program gets a status, a person the log-in page.</summary>
+    private static Task Redirect(RedirectContext<CookieAuthenticationOptions> context, int status)
+    {
+        if (IsPage(context.HttpContext))
+        {
+            context.Response.Redirect(context.RedirectUri);
+        }
+        else
+        {
+            context.Response.StatusCode = status;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// From a build folder the files lie in other folders that a list beside the program names; published, they lie in wwwroot.
+    /// Programs that host the server for tests have neither and serve none.
+    /// </summary>
+    private static void MapStaticFiles(WebApplication app)
+    {
+        StaticWebAssetsLoader.UseStaticWebAssets(app.Environment, app.Configuration);
+        if (File.Exists(Path.Combine(AppContext.BaseDirectory, $"{app.Environment.ApplicationName}.staticwebassets.endpoints.json")))
+        {
+            app.MapStaticAssets().AllowAnonymous();
+        }
+    }
+
+    private static async Task<RedirectHttpResult> LogOutAsync(HttpContext http, SignInManager<User> signIn, Microsoft.AspNetCore.Antiforgery.IAntiforgery antiforgery)
+    {
+        await antiforgery.ValidateRequestAsync(http);
+        await signIn.SignOutAsync();
+        return TypedResults.Redirect("/login");
+    }
+}

@@ -1,0 +1,70 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using Ekiben.Broadcasts;
+using Ekiben.Storage;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace Ekiben.Web;
+
+/// <summary>
+/// Links that recipients follow. The person token names a broadcast and a subscriber and carries an HMAC under a key of its own purpose
+/// (RFC 8058 §3.1 wants it hard to forge); nothing personal is readable in it.
+/// </summary>
+internal sealed class PublicLinks(EkibenOptions options, InstanceKey instanceKey, ServerAddress address)
+{
+    private const string Purpose = "person";
+    private const int MacLength = 16;
+    private const int TokenLength = 16 + MacLength;
+
+    /// <summary>The origin of the public pages.</summary>
+    public Uri Origin => options.PublicUrl ?? address.Url;
+
+    /// <summary>GET shows a page with one button; POST unsubscribes at once (RFC 8058 §3.2).</summary>
+    public Uri Unsubscribe(BroadcastId broadcast, SubscriberId subscriber) => new(Origin, "u/" + Token(broadcast, subscriber));
+
+    public string Token(BroadcastId broadcast, SubscriberId subscriber)
+    {
+        Span<byte> token = stackalloc byte[TokenLength];
+        BinaryPrimitives.WriteInt64BigEndian(token, broadcast.Value);
+        BinaryPrimitives.WriteInt64BigEndian(token[8..], subscriber.Value);
+        instanceKey.Sign(Purpose, token[..16]).AsSpan(0, MacLength).CopyTo(token[16..]);
+        return Base64Url.EncodeToString(token);
+    }
+
+    /// <summary>False for anything that this server did not sign, whatever is wrong with it.</summary>
+    public bool TryRead(string text, out BroadcastId broadcast, out SubscriberId subscriber)
+    {
+        (broadcast, subscriber) = (default, default);
+        Span<byte> token = stackalloc byte[TokenLength];
+        if (text.Length != Base64Url.GetEncodedLength(TokenLength)
+            || !Base64Url.TryDecodeFromChars(text, token, out var written)
+            || written != TokenLength
+            || !instanceKey.Verifies(Purpose, token[..16], token[16..]))
+        {
+            return false;
+        }
+
+        broadcast = new BroadcastId(BinaryPrimitives.ReadInt64BigEndian(token));
+        subscriber = new SubscriberId(BinaryPrimitives.ReadInt64BigEndian(token[8..]));
+        return true;
+    }
+}
+
+/// <summary>Where this server really listens, known once it does: port 0 means any.</summary>
+internal sealed class ServerAddress(EkibenOptions options, IServer server)
+{
+    public Uri Url
+    {
+        get
+        {
+            var bound = server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? options.Urls.Split(';')[0];
+            foreach (var any in new[] { "//*", "//+", "//0.0.0.0", "//[::]" })
+            {
+                bound = bound.Replace(any, "//localhost", StringComparison.Ordinal);
+            }
+
+            return new Uri(bound);
+        }
+    }
+}

@@ -1,7 +1,0 @@
-namespace Ekiben.Tests;
-
-public class SetUp
-{
-    [Fact]
-    public void Builds() => Assert.True(true);
-}
