@@ -76,7 +76,8 @@ internal static class BentoFilters
 
         var amount = decimal.Round(Numbers.ToDecimal(number), precision, MidpointRounding.AwayFromZero);
         var sign = amount < 0 ? "-" : "";
-        return renderer.Created(sign + unit + Math.Abs(amount).ToString("N" + precision.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
+        var format = "N" + precision.ToString(CultureInfo.InvariantCulture);
+        return renderer.Created(sign + unit + Math.Abs(amount).ToString(format, CultureInfo.InvariantCulture));
     }
 
     // Both digests are Bento's names for ids in URLs (Gravatar, say), not protection.

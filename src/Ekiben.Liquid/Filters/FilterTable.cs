@@ -113,8 +113,6 @@ internal static class FilterTable
     private static readonly FrozenDictionary<string, FilterDefinition>.AlternateLookup<ReadOnlySpan<char>> ByName =
         Filters.GetAlternateLookup<ReadOnlySpan<char>>();
 
-    public static IEnumerable<string> Names => Filters.Keys;
-
     public static FilterDefinition? Find(ReadOnlySpan<char> name) => ByName.TryGetValue(name, out var filter) ? filter : null;
 
     private static Value Default(Renderer renderer, in Value input, in FilterArguments arguments)

@@ -65,7 +65,8 @@ internal static class Items
                 return true;
             case ValueKind.Integer:
             case ValueKind.List:
-                throw renderer.Error(TemplateErrors.Argument, $"The property '{ValueText.Of(property, renderer)}' cannot be read from a list of other things");
+                throw renderer.Error(
+                    TemplateErrors.Argument, $"The property '{ValueText.Of(property, renderer)}' cannot be read from a list of other things");
             default:
                 return false;
         }

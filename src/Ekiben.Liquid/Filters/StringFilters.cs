@@ -54,9 +54,11 @@ internal static class StringFilters
 
     public static Value Strip(Renderer renderer, in Value input, in FilterArguments arguments) => Strip(renderer, input, left: true, right: true);
 
-    public static Value StripLeft(Renderer renderer, in Value input, in FilterArguments arguments) => Strip(renderer, input, left: true, right: false);
+    public static Value StripLeft(Renderer renderer, in Value input, in FilterArguments arguments) =>
+        Strip(renderer, input, left: true, right: false);
 
-    public static Value StripRight(Renderer renderer, in Value input, in FilterArguments arguments) => Strip(renderer, input, left: false, right: true);
+    public static Value StripRight(Renderer renderer, in Value input, in FilterArguments arguments) =>
+        Strip(renderer, input, left: false, right: true);
 
     public static Value StripNewlines(Renderer renderer, in Value input, in FilterArguments arguments)
     {

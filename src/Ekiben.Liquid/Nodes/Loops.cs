@@ -4,7 +4,8 @@ using Ekiben.Liquid.Values;
 namespace Ekiben.Liquid.Nodes;
 
 /// <summary>What <c>for</c> and <c>tablerow</c> share: a collection, cut by limit and offset.</summary>
-internal sealed record LoopHead(string Variable, Expression Collection, string Name, Expression? Limit, Expression? Start, bool Continues, bool Reversed);
+internal sealed record LoopHead(
+    string Variable, Expression Collection, string Name, Expression? Limit, Expression? Start, bool Continues, bool Reversed);
 
 /// <summary>The items of one loop, read in place: nothing is copied for lists and ranges.</summary>
 internal readonly struct LoopItems

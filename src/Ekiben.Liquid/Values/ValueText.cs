@@ -41,9 +41,9 @@ internal static class ValueText
                 builder.Append(value.Decimal.ToString(CultureInfo.InvariantCulture));
                 return;
             case ValueKind.Time:
-                var zone = value.Time.Offset == TimeSpan.Zero ? " UTC" : value.Time.ToString(" zzz", CultureInfo.InvariantCulture).Replace(":", "", StringComparison.Ordinal);
+                var offset = value.Time.ToString(" zzz", CultureInfo.InvariantCulture).Replace(":", "", StringComparison.Ordinal);
                 builder.Append(value.Time.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture));
-                builder.Append(zone);
+                builder.Append(value.Time.Offset == TimeSpan.Zero ? " UTC" : offset);
                 return;
             case ValueKind.Day:
                 builder.Append(value.Time.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
