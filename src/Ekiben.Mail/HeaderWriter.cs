@@ -25,7 +25,7 @@ internal static class HeaderWriter
     /// <summary>A field whose value was made here and fits its line: ids, dates, constants. Structure is the caller's.</summary>
     public static void Structured(ByteWriter output, ReadOnlySpan<byte> name, ReadOnlySpan<char> value)
     {
-        if (value.ContainsAny(Controls)) throw new RenderException($"The header {Encoding.ASCII.GetString(name)} contains a control character.");
+        if (value.ContainsAny(Controls) || !Ascii.IsValid(value)) throw new RenderException($"The header {Encoding.ASCII.GetString(name)} contains a character that can't stand there.");
         if (value.Length + 1 > MaxLine) throw new RenderException($"The header {Encoding.ASCII.GetString(name)} is longer than 998 octets.");
         Begin(output, name);
         output.Bytes(name.Length + 2 + value.Length > FoldAt ? "\r\n "u8 : " "u8);

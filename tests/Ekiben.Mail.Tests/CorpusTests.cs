@@ -93,4 +93,46 @@ public class CorpusTests
         }, iter: 10_000, threads: 1);
         Assert.True(composed > 1_000 && refused > 1_000, $"{composed} composed, {refused} refused");
     }
+    [Fact]
+    public void Any_source_gives_a_sound_message_or_a_sentence()
+    {
+        string[] fragments =
+        [
+            "<p>", "</p>", "<a href=\"", "<a href=", "\">", "'>", ">", "<", "</a>", "<table>", "<tr><td>", "</table>", "<!--", "-->", "<!--[if mso]>", "<![endif]-->", "<style>", "</style>",
+            "<script>", "</script>", "<title>", "<body>", "</body>", "</html>", "<ul><li>", "</ul>", "<pre>", "</pre>", "<blockquote>", "<img alt='a", "style=\"display:none\"", "https://x.example/",
+            "{{ visitor.first_name }}", "{{ visitor.html }}", "{{- visitor.plan -}}", "{{ visitor.unsubscribe_url }}", "{% if visitor.plan %}", "{% else %}", "{% endif %}", "{% for i in visitor.items %}",
+            "{{ i }}", "{% endfor %}", "{% capture c %}", "{% endcapture %}", "{{ c }}", "{% raw %}", "{% endraw %}", "{% comment %}", "{% endcomment %}", "{% btn https://x.example/ :: go %}", "{% link {{ browser_url }} :: x %}",
+            "{{ 'x", "{%", "}}", "words and words ", "\n", "\n\n", "# ", "- ", "`", "**", "[x](", ")", "&amp;", "&#123;{", "é漢🎉", "=", ".", " ", "a literal that is long enough to be encoded at compile time, and more ",
+        ];
+        var buffer = new MessageBuffer();
+        var (composed, refused) = (0, 0);
+        Gen.Select(Gen.Int[0, fragments.Length - 1].Array[0, 14], Gen.Int[0, 2], Gen.Int[0, 3]).Sample((picks, style, extra) =>
+        {
+            var source = Sample.Source with
+            {
+                Content = string.Concat(picks.Select(pick => fragments[pick])),
+                Style = (MessageStyle)style,
+                PreviewText = extra == 1 ? "See {{ visitor.plan }}" : null,
+                Layout = extra == 2 ? "<html><head></head><body>{{ content }}</body></html>" : null,
+                Tracking = extra == 3 ? new Tracking { Base = new Uri("https://t.shop.example"), SignTarget = (_, _) => "s" } : null,
+            };
+            try
+            {
+                var compiled = CompiledMessage.Compile(source);
+                compiled.Compose(Sample.Ann, Sample.Identity with { TrackingToken = "T" }, buffer);
+                composed++;
+            }
+            catch (CompileException error)
+            {
+                refused++;
+                Assert.EndsWith("content", error.Field, StringComparison.Ordinal);
+                Assert.True(error.Line > 0, source.Content + " " + error.Message);
+                return;
+            }
+            var message = Sample.Read(buffer.Bytes.ToArray());
+            Assert.Contains("https://mail.shop.example/u/tok", message.HtmlBody, StringComparison.Ordinal);
+            Assert.Contains("https://mail.shop.example/u/tok", message.TextBody, StringComparison.Ordinal);
+        }, iter: 3_000, threads: 1);
+        Assert.True(composed > 500 && refused > 500, $"{composed} composed, {refused} refused");
+    }
 }

@@ -82,6 +82,14 @@ internal class HtmlLexer
         }
     }
 
+    /// <summary>Reads one piece: text as it is, a tag that makes elements as an element, anything else as a hole.</summary>
+    public void Pass(Piece piece)
+    {
+        if (piece.Kind == PieceKind.Literal) Feed(piece.Text);
+        else if (piece.IsMarkup) Feed("<i></i>");
+        else Hole();
+    }
+
     public void Feed(ReadOnlySpan<char> literal)
     {
         Position = 0;

@@ -33,6 +33,8 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
 
     public bool Opens => Kind == PieceKind.Tag && Blocks.Contains(Name);
     public bool Closes => Kind == PieceKind.Tag && Name.StartsWith("end", StringComparison.Ordinal);
+    /// <summary>A tag that the engine writes out as elements, whatever they are.</summary>
+    public bool IsMarkup => IsBento && Name is not ("greeting" or "formatted_name");
     public bool IsBento => Kind == PieceKind.Tag && Bento.Contains(Name);
 
     /// <summary>What stands between the delimiters.</summary>
@@ -86,6 +88,19 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
         }
         AddLiteral(pieces, source[literalStart..], trimNext, false);
         return pieces;
+    }
+
+    /// <summary>True when every block that opens among the pieces closes there too, and none does that didn't open there.</summary>
+    public static bool AreWhole(IEnumerable<Piece> pieces)
+    {
+        var depth = 0;
+        foreach (var piece in pieces)
+        {
+            if (piece.Opens) depth++;
+            if (piece.Closes && --depth < 0) return false;
+            if (depth == 0 && piece.Name is "else" or "elsif" or "when") return false;
+        }
+        return depth == 0;
     }
 
     /// <summary>Parts of a Bento tag's arguments: split at <c>::</c> outside of nested Liquid.</summary>

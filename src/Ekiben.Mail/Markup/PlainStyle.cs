@@ -104,7 +104,7 @@ internal static partial class PlainStyle
     /// <summary>Content without any markup is read as text: blank lines part paragraphs, other line breaks stay.</summary>
     public static List<Piece> Paragraphs(List<Piece> content)
     {
-        if (content.Any(piece => piece is { Kind: PieceKind.Literal } && Markup().IsMatch(piece.Text) || piece.IsBento && piece.Name is not ("greeting" or "formatted_name")))
+        if (content.Any(piece => piece is { Kind: PieceKind.Literal } && Markup().IsMatch(piece.Text) || piece.IsMarkup))
             return content;
         var result = new List<Piece> { Piece.Literal("<p>") };
         foreach (var piece in content)

@@ -67,9 +67,9 @@ internal sealed class TextPart : HtmlLexer
         }
         else if (InTag)
         {
-            Hole();
+            Pass(piece);
             if (_value is not null) _value.Add(piece);
-            else if (piece.Kind == PieceKind.Tag) _inTag.Add(piece);
+            else if (piece.Kind == PieceKind.Tag && !piece.IsBento) _inTag.Add(piece);
         }
         else if (State is HtmlState.RawText or not HtmlState.Text || _unseen is not null)
         {
@@ -100,8 +100,9 @@ internal sealed class TextPart : HtmlLexer
     protected override void OnTagName()
     {
         _attributes.Clear();
-        _inTag.Clear();
     }
+
+    protected override void OnTagOpen() => _inTag.Clear();
 
     protected override void OnAttribute()
     {
@@ -118,16 +119,16 @@ internal sealed class TextPart : HtmlLexer
 
     protected override void OnValueEnd()
     {
-        if (_value is not null) _attributes.TryAdd(Attribute, [.. _value.Select(Decode)]);
+        // A block that opens in a value and closes elsewhere is kept for its sake; the value it makes can't be known here.
+        if (_value is not null && !Piece.AreWhole(_value)) _inTag.AddRange(_value.Where(piece => piece.Kind == PieceKind.Tag));
+        else if (_value is not null) _attributes.TryAdd(Attribute, [.. _value.Select(Decode)]);
         _value = null;
     }
 
     protected override void OnStartTag()
     {
         var tag = Tag;
-        // A block that opens in one tag and closes in another must stay; one that is whole within the tag has done its work there.
-        if (_inTag.Count(piece => piece.Opens) != _inTag.Count(piece => piece.Closes))
-            foreach (var piece in _inTag) Construct(piece);
+        KeepBlocks();
         if (_unseen is not null)
         {
             if (tag == _unseen) _unseenDepth++;
@@ -150,6 +151,8 @@ internal sealed class TextPart : HtmlLexer
             case "li": Item(); break;
             case "td" or "th": _blank = true; break;
             case "a" when _attributes.TryGetValue("href", out var url):
+                // An anchor ends where the next one begins (HTML §13.2.6.4.7).
+                if (_links.Count > 0) EndLink(_links.Pop());
                 _links.Push(new Link(url, _depth, new StringBuilder()));
                 break;
         }
@@ -157,6 +160,7 @@ internal sealed class TextPart : HtmlLexer
 
     protected override void OnEndTag(string name)
     {
+        KeepBlocks();
         if (_unseen is not null)
         {
             if (name == _unseen && --_unseenDepth == 0) _unseen = null;
@@ -170,6 +174,13 @@ internal sealed class TextPart : HtmlLexer
             case "a" when _links.Count > 0: EndLink(_links.Pop()); break;
         }
         Block(name);
+    }
+
+    /// <summary>A block that opens in one tag and closes in another must stay; one that is whole within the tag has done its work there.</summary>
+    private void KeepBlocks()
+    {
+        if (Piece.AreWhole(_inTag)) return;
+        foreach (var piece in _inTag) Construct(piece);
     }
 
     private bool Hidden() =>
@@ -350,10 +361,10 @@ internal sealed class TextPart : HtmlLexer
 
     private void Finish()
     {
+        while (_links.Count > 0) EndLink(_links.Pop());
         if (_notes.Count > 0)
         {
             (_breaks, _quotes, _pre) = (2, 0, 0);
-            _links.Clear();
             for (var i = 0; i < _notes.Count; i++)
             {
                 Words($"[{(i + 1).ToString(CultureInfo.InvariantCulture)}] ", verbatim: true);

@@ -30,6 +30,8 @@ internal sealed class TrackedLinks : HtmlLexer
     {
         var links = new TrackedLinks(signs);
         foreach (var piece in page) links.Read(piece);
+        // A value that never ends is kept as it was.
+        if (links._value is not null) links._pieces.AddRange(links._value);
         return (links._pieces, links._targets);
     }
 
@@ -37,8 +39,15 @@ internal sealed class TrackedLinks : HtmlLexer
     {
         if (piece.Kind != PieceKind.Literal)
         {
-            Hole();
-            (_value ?? _pieces).Add(piece.Name is "link" or "btn" && State == HtmlState.Text ? BentoTag(piece) : piece);
+            if (piece.IsMarkup && _value is not null)
+            {
+                // Elements within a value: no target that anyone meant.
+                _pieces.AddRange(_value);
+                _value = null;
+            }
+            var isText = State == HtmlState.Text;
+            Pass(piece);
+            (_value ?? _pieces).Add(piece.Name is "link" or "btn" && isText ? BentoTag(piece) : piece);
             return;
         }
         (_literal, _copied, _inValueFrom) = (piece.Text, 0, 0);
@@ -97,7 +106,7 @@ internal sealed class TrackedLinks : HtmlLexer
             }
             return [Piece.Output("ekiben.click"), Piece.Literal(number.ToString(System.Globalization.CultureInfo.InvariantCulture))];
         }
-        if (!_signs || value.Exists(piece => Array.Exists(Untouched, name => piece.Text.Contains(name, StringComparison.Ordinal)))) return value;
+        if (!_signs || !Piece.AreWhole(value) || value.Exists(piece => Array.Exists(Untouched, name => piece.Text.Contains(name, StringComparison.Ordinal)))) return value;
         return
         [
             Piece.Tag("capture", "capture " + Captured), .. value, Piece.Tag("endcapture", "endcapture"),
