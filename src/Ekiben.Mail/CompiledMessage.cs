@@ -346,6 +346,7 @@ public sealed class CompiledMessage
     private static List<Piece> Pieces(string field)
     {
         // Our marks mean something to us alone; a source that holds them holds rubbish (Unicode §23.7).
+        field = field.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
         var pieces = Piece.Split(field.Replace(LiteralPool.Marker, '\uFFFD').Replace(LiteralPool.Slot, '\uFFFD').Replace(TrackedLinks.SignedTarget, '\uFFFD'));
         // What url_encode gives is safe in every place, and its + (a blank) must not be encoded again within a URL.
         return pieces.ConvertAll(piece => piece.Kind == PieceKind.Output && piece.Inner.EndsWith("url_encode", StringComparison.Ordinal)

@@ -89,7 +89,12 @@ internal static class HeaderWriter
     {
         if (value.ContainsAny(Controls) || value.ContainsAny("<> ")) throw new RenderException("An address contains a character that can't stand in a header.");
         if (value.Length + 3 > MaxLine) throw new RenderException("An address or URL is longer than a line of a header.");
-        if (column + value.Length + 2 > end) output.Bytes("\r\n "u8);
+        if (column + value.Length + 2 > end)
+        {
+            // The blank after the colon would be the end of its line.
+            if (output.Last == ' ') output.Truncate(output.Length - 1);
+            output.Bytes("\r\n "u8);
+        }
         output.Byte((byte)'<');
         output.Text(value);
         output.Bytes(">\r\n"u8);

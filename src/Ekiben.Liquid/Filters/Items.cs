@@ -74,12 +74,13 @@ internal static class Items
     /// <summary>String#[]: the substring itself when it is contained, or one character by index.</summary>
     private static Value Part(Renderer renderer, string text, in Value property)
     {
-        renderer.Work(text.Length);
         switch (property.Kind)
         {
             case ValueKind.String:
+                renderer.Search(text.Length, property.Text.Length);
                 return text.Contains(property.Text, StringComparison.Ordinal) ? property : default;
             case ValueKind.Integer:
+                renderer.Work(text.Length);
                 var count = Characters.Count(text);
                 var at = property.Integer < 0 ? property.Integer + count : property.Integer;
                 if (at < 0 || at >= count)
@@ -104,9 +105,10 @@ internal static class Items
             throw renderer.OverBudget(nameof(TemplateLimits.Nesting), MaxDepth);
         }
 
+        var source = Collections.Indexed(list);
         for (var index = 0; index < count; index++)
         {
-            var item = Collections.At(list, index);
+            var item = Collections.At(source, index);
             if (item.Kind == ValueKind.List)
             {
                 Flatten(renderer, item, items, depth + 1);

@@ -21,6 +21,12 @@ internal readonly struct LoopItems
             collection = Value.Of(Collections.Pairs(collection));
         }
 
+        else if (collection.Kind == ValueKind.List)
+        {
+            renderer.CheckItems(Collections.Count(collection));
+            collection = Collections.Indexed(collection);
+        }
+
         _collection = collection;
         _reversed = head.Reversed;
         var available = collection.Kind switch

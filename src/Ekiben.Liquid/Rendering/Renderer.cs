@@ -237,7 +237,14 @@ internal sealed partial class Renderer
     public Template FindPartial(string name)
     {
         var host = _options.Partials ?? throw Error(TemplateErrors.UnknownPartial, "This template has no partials");
-        return host.Find(name) ?? throw Error(TemplateErrors.UnknownPartial, $"There is no partial '{name}'");
+        try
+        {
+            return host.Find(name) ?? throw Error(TemplateErrors.UnknownPartial, $"There is no partial '{name}'");
+        }
+        catch (TemplateException error) when (error.Code != TemplateErrors.UnknownPartial)
+        {
+            throw error.InPartial(name);
+        }
     }
 
     public TemplateException Error(string code, string message) => new(code, message, _template.Source, At, _partial);

@@ -38,6 +38,8 @@ internal class HtmlLexer
     protected virtual void OnText(ReadOnlySpan<char> text) { }
     /// <summary>The name of a start tag is complete; attributes follow.</summary>
     protected virtual void OnTagName() { }
+    /// <summary>The name of an attribute is complete; a value may follow.</summary>
+    protected virtual void OnAttribute() { }
     /// <summary>The first character of a value comes next (or the value is empty).</summary>
     protected virtual void OnValueStart() { }
     protected virtual void OnValue(char c) { }
@@ -154,10 +156,10 @@ internal class HtmlLexer
                 break;
             case HtmlState.AttributeName:
                 if (c == '=') FinishName(HtmlState.BeforeValue);
-                else if (c == '>') FinishTag();
                 else if (char.IsWhiteSpace(c)) FinishName(HtmlState.AfterName);
-                else if (c == '/') State = HtmlState.BeforeName;
+                else if (c is '/' or '>') FinishName(HtmlState.BeforeName);
                 else Append(c);
+                if (c == '>') FinishTag();
                 break;
             case HtmlState.AfterName:
                 if (c == '=') State = HtmlState.BeforeValue;
@@ -296,6 +298,7 @@ internal class HtmlLexer
     private void FinishName(HtmlState next)
     {
         Attribute = _name.ToString();
+        OnAttribute();
         State = next;
     }
 

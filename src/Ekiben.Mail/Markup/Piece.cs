@@ -28,6 +28,9 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
     private static readonly HashSet<string> Bento = ["link", "btn", "img", "audio", "greeting", "formatted_name", "gravatar", "promo", "fetch",
         "sequence_cancel", "sequence_fast_forward", "render_cart", "render_products", "shopify_coupon", "stripe_coupon", "stripe_billing_portal"];
 
+    /// <summary>What the engine trims, which is less than Unicode's white space.</summary>
+    private static readonly char[] Blanks = [' ', '\0', '\t', '\n', '\v', '\f', '\r'];
+
     public bool Opens => Kind == PieceKind.Tag && Blocks.Contains(Name);
     public bool Closes => Kind == PieceKind.Tag && Name.StartsWith("end", StringComparison.Ordinal);
     public bool IsBento => Kind == PieceKind.Tag && Bento.Contains(Name);
@@ -70,7 +73,7 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
             {
                 var (bodyEnd, blockEnd) = BlockEnd(source, end, name);
                 if (name == "raw")
-                    AddLiteral(pieces, source[end..bodyEnd], trimRight, bodyEnd + 2 < source.Length && source[bodyEnd + 2] == '-');
+                    AddLiteral(pieces, source[end..bodyEnd], false, false);
                 trimNext = blockEnd >= 3 && source[blockEnd - 3] == '-';
                 position = literalStart = blockEnd;
                 continue;
@@ -112,8 +115,8 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
 
     private static void AddLiteral(List<Piece> pieces, string text, bool trimStart, bool trimEnd)
     {
-        if (trimStart) text = text.TrimStart();
-        if (trimEnd) text = text.TrimEnd();
+        if (trimStart) text = text.TrimStart(Blanks);
+        if (trimEnd) text = text.TrimEnd(Blanks);
         if (text.Length > 0) pieces.Add(Literal(text));
     }
 
@@ -150,9 +153,10 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
     private static (int Body, int Block) BlockEnd(string source, int from, string name)
     {
         var depth = 1;
-        for (var at = source.IndexOf("{%", from, StringComparison.Ordinal); at >= 0; at = source.IndexOf("{%", at + 2, StringComparison.Ordinal))
+        for (var at = source.IndexOf("{%", from, StringComparison.Ordinal); at >= 0 && at < source.Length; at = source.IndexOf("{%", at + 2, StringComparison.Ordinal))
         {
             var inner = TagName(source, at + 2);
+            if (inner == "raw" && name == "comment") at = BlockEnd(source, at + 2, "raw").Block - 2;
             if (inner == name && name == "comment") depth++;
             if (inner != "end" + name || --depth > 0) continue;
             var end = Close(source, "%}", at + 2);

@@ -103,6 +103,11 @@ internal sealed class TextPart : HtmlLexer
         _inTag.Clear();
     }
 
+    protected override void OnAttribute()
+    {
+        if (Attribute == "hidden") _attributes.TryAdd(Attribute, []);
+    }
+
     protected override void OnValueStart() => _value = [];
 
     protected override void OnValue(char c)
@@ -251,10 +256,10 @@ internal sealed class TextPart : HtmlLexer
                 EndLink(_links.Pop());
                 if (piece.Name == "btn") _breaks = Math.Max(_breaks, 2);
                 break;
-            case "img" when arguments.Count > 3 && arguments[3].Count > 0:
-                Words("[", verbatim: true);
-                foreach (var part in arguments[3]) Inline(part);
-                Words("]", verbatim: true);
+            // "URL :: class, id, alt, width, height"; an alt that Liquid makes is not worth guessing its commas.
+            case "img" when arguments.Count > 1 && arguments[1] is [{ Kind: PieceKind.Literal } attributes]
+                && attributes.Text.Split(',') is { Length: > 2 } parts && parts[2].Trim() is { Length: > 0 } alt:
+                Words($"[{alt}]", verbatim: true);
                 break;
         }
     }
@@ -272,7 +277,7 @@ internal sealed class TextPart : HtmlLexer
     {
         foreach (var c in text)
         {
-            if (c is '\u00AD' or '\u034F' or '\u200B' or '\uFEFF') continue;
+            if (c is TrackedLinks.SignedTarget or '\u00AD' or '\u034F' or '\u200B' or '\uFEFF') continue;
             if (_pre > 0 && c == '\n')
             {
                 Break();
@@ -356,7 +361,7 @@ internal sealed class TextPart : HtmlLexer
                 _breaks = 1;
             }
         }
-        _text.Append('\n');
+        if (_newlines == 0) _text.Append('\n');
         FlushText();
     }
 }

@@ -38,20 +38,21 @@ internal sealed class TrackedLinks : HtmlLexer
         if (piece.Kind != PieceKind.Literal)
         {
             Hole();
-            (_value ?? _pieces).Add(piece);
+            (_value ?? _pieces).Add(piece.Name is "link" or "btn" && State == HtmlState.Text ? BentoTag(piece) : piece);
             return;
         }
         (_literal, _copied, _inValueFrom) = (piece.Text, 0, 0);
         Feed(piece.Text);
         var rest = piece.Text[(_value is null ? _copied : _inValueFrom)..];
         if (rest.Length > 0) (_value ?? _pieces).Add(Piece.Literal(rest));
+        _copied = piece.Text.Length;
     }
 
     protected override void OnValueStart()
     {
         if (Tag is not ("a" or "area") || Attribute != "href") return;
         _value = [];
-        if (_literal.Length > 0 && Position < _literal.Length) CopyTo(Position);
+        CopyTo(Position);
         _inValueFrom = Position;
     }
 
@@ -69,6 +70,18 @@ internal sealed class TrackedLinks : HtmlLexer
         if (position > _copied) _pieces.Add(Piece.Literal(_literal[_copied..position]));
         _copied = position;
     }
+
+    /// <summary><c>{% btn URL :: label %}</c> with its target rewritten like that of an anchor.</summary>
+    private Piece BentoTag(Piece tag)
+    {
+        var arguments = tag.Arguments();
+        if (arguments.Count < 2 || arguments[0].Count == 0) return tag;
+        var target = string.Concat(Rewrite(arguments[0]).Select(piece => piece.Text));
+        var rest = tag.Inner[(tag.Inner.IndexOf("::", ArgumentLength(arguments[0]), StringComparison.Ordinal))..];
+        return Piece.Tag(tag.Name, $"{tag.Name} {target} {rest}");
+    }
+
+    private static int ArgumentLength(List<Piece> argument) => argument.Sum(piece => piece.Text.Length);
 
     private List<Piece> Rewrite(List<Piece> value)
     {

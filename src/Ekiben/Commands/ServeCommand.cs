@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Net;
+using System.Net.Sockets;
 
 namespace Ekiben.Commands;
 
@@ -41,12 +43,14 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <exception cref="CommandFailure">The port is taken.</exception>
     public static async Task<RunningServer> StartAsync(EkibenOptions options, ServeLock held, CancellationToken cancel)
     {
+        CheckPorts(options.Urls);
+
         // Kestrel gives localhost no free port, since it would have to be free on two addresses.
         var app = EkibenBuilder.Build(options with { Urls = options.Urls.Replace("//localhost:0", "//127.0.0.1:0", StringComparison.OrdinalIgnoreCase) });
         try
         {
             await DataFolder.MigrateAsync(app.Services, options, running: null, cancel);
-            await StartListeningAsync(app, options, cancel);
+            await app.StartAsync(cancel);
             var address = Spoken(options.Urls.Split(';')[0], app.Urls.First());
             held.Announce(address);
             return new RunningServer(app, address);
@@ -65,19 +69,26 @@ internal sealed class RunningServer : IAsyncDisposable
         await App.DisposeAsync();
     }
 
-    private static async Task StartListeningAsync(WebApplication app, EkibenOptions options, CancellationToken cancel)
+    /// <summary>Before anything starts: the web host would find out after the engine is running, and log a page of it.</summary>
+    private static void CheckPorts(string urls)
     {
-        try
+        foreach (var url in urls.Split(';'))
         {
-            await app.StartAsync(cancel);
-        }
-        catch (IOException taken) when (taken.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
-        {
-            throw new CommandFailure($"cannot listen on {options.Urls}: the port is taken; choose another with --urls");
-        }
-        catch (System.Net.Sockets.SocketException refused)
-        {
-            throw new CommandFailure($"cannot listen on {options.Urls}: {refused.Message}");
+            var address = BindingAddress.Parse(url);
+            var ip = address.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? IPAddress.Loopback
+                : IPAddress.TryParse(address.Host.Trim('[', ']'), out var literal) ? literal
+                : IPAddress.Any;
+            using var listener = new TcpListener(ip, address.Port);
+            try
+            {
+                listener.Start();
+            }
+            catch (SocketException refused)
+            {
+                throw new CommandFailure(refused.SocketErrorCode == SocketError.AddressAlreadyInUse
+                    ? $"cannot listen on {url}: the port is taken; choose another with --urls"
+                    : $"cannot listen on {url}: {refused.Message}");
+            }
         }
     }
 

@@ -1,0 +1,74 @@
+using System.Globalization;
+using Ekiben.Tests.Fixture;
+
+namespace Ekiben.Tests.Commands;
+
+public sealed class ServeTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task A_second_server_on_the_folder_names_the_first_and_changes_nothing()
+    {
+        await using var first = await EkibenProcess.ServeAsync(_folder.Path, Cancel);
+        var before = await Fingerprint();
+
+        var line = (await EkibenProcess.RunAsync(Cancel, "serve", "--data", _folder.Path, "--urls", "http://127.0.0.1:0")).FailedWith(1);
+
+        Assert.Contains(first.Id.ToString(CultureInfo.InvariantCulture), line, StringComparison.Ordinal);
+        Assert.Contains(first.Address.GetLeftPart(UriPartial.Authority), line, StringComparison.Ordinal);
+        Assert.Equal(before, await Fingerprint());
+    }
+
+    [Fact]
+    public async Task A_command_works_beside_the_server_and_links_lead_to_it()
+    {
+        await using var server = await EkibenProcess.ServeAsync(_folder.Path, Cancel);
+
+        (await EkibenProcess.RunAsync(Cancel, "site", "create", "News", "--data", _folder.Path)).Succeeded();
+        var link = (await EkibenProcess.RunAsync(Cancel, "user", "create", "ann@example.com", "--data", _folder.Path)).Succeeded();
+
+        Assert.StartsWith(server.Address + "login/", link, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task After_a_kill_the_folder_is_free_and_after_a_stop_nothing_names_a_server()
+    {
+        await using (var killed = await EkibenProcess.ServeAsync(_folder.Path, Cancel))
+        {
+            await killed.KillAsync(Cancel);
+        }
+
+        await using var next = await EkibenProcess.ServeAsync(_folder.Path, Cancel);
+        Assert.Equal(0, await next.StopAsync(Cancel));
+        Assert.False(File.Exists(_folder.File("ekiben.server.json")));
+    }
+
+    [Fact]
+    public async Task A_taken_port_is_one_line_and_the_database_is_not_even_made()
+    {
+        using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        taken.Start();
+
+        var line = (await EkibenProcess.RunAsync(Cancel, "serve", "--data", _folder.Path, "--urls", $"http://{taken.LocalEndpoint}")).FailedWith(1);
+
+        Assert.Contains("the port is taken", line, StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder.File("ekiben.db")));
+    }
+
+    private async Task<string> Fingerprint()
+    {
+        var files = new List<string>();
+        foreach (var file in Directory.GetFiles(_folder.Path, "ekiben.db*").Where(f => !f.EndsWith("-shm", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        {
+            await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            files.Add($"{file} {Convert.ToHexString(await System.Security.Cryptography.SHA256.HashDataAsync(stream, Cancel))}");
+        }
+
+        return string.Join('\n', files);
+    }
+}
