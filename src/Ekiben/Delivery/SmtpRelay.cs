@@ -110,7 +110,7 @@ internal sealed class SmtpConnection(SmtpClient client, PhaseLog phases, TimePro
         phases.Begin(message.Bytes.Length);
         try
         {
-            using var mime = await MimeMessage.LoadAsync(new MemoryStream(message.Bytes.ToArray(), writable: false), abort);
+            using var mime = await MimeMessage.LoadAsync(message.AsStream(), abort);
             var reply = await client.SendAsync(WireFormat, mime, new MailboxAddress(null, message.EnvelopeSender), [new MailboxAddress(null, message.Recipient)], abort);
             return new DeliveryOutcome.Accepted(SmtpReply.Of(250, reply));
         }
