@@ -32,7 +32,7 @@ internal static class UserCommand
             if (password is null)
             {
                 await using var db = folder.Database.OpenEverySite();
-                var path = await ActivatorUtilities.GetServiceOrCreateInstance<LoginLinks>(folder.Services).CreateAsync(db, user, LinkValidFor, cancel);
+                var path = await folder.Services.GetRequiredService<LoginLinks>().CreateAsync(db, user, LinkValidFor, cancel);
                 var address = ServeLock.ReadHolder(options.DataFolder)?.Address ?? options.Urls.Split(';')[0];
                 Console.Out.WriteLine($"{address}{path}");
                 Console.Error.WriteLine("The link logs in once, within 24 hours.");

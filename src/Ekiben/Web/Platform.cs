@@ -62,7 +62,7 @@ internal static class Platform
     public static void MapPlatform(this WebApplication app)
     {
         app.UseSecurityHeaders();
-        app.UseWhen(IsPage, static pages => pages.UseExceptionHandler("/error", createScopeForErrors: true));
+        app.UseExceptionHandler("/error", createScopeForErrors: true);
         app.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
         app.Use(static (http, next) =>
         {
@@ -137,9 +137,13 @@ internal static class Platform
         }
     }
 
-    private static async Task<RedirectHttpResult> LogOutAsync(HttpContext http, SignInManager<User> signIn, Microsoft.AspNetCore.Antiforgery.IAntiforgery antiforgery)
+    private static async Task<Results<RedirectHttpResult, BadRequest>> LogOutAsync(HttpContext http, SignInManager<User> signIn, Microsoft.AspNetCore.Antiforgery.IAntiforgery antiforgery)
     {
-        await antiforgery.ValidateRequestAsync(http);
+        if (!await antiforgery.IsRequestValidAsync(http))
+        {
+            return TypedResults.BadRequest();
+        }
+
         await signIn.SignOutAsync();
         return TypedResults.Redirect("/login");
     }

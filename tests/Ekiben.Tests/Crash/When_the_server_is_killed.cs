@@ -1,45 +1,34 @@
-using System.Net.Http.Headers;
-using System.Net.Http.Json;
-using System.Text;
-using System.Text.Json;
-using Ekiben.Sink;
 using Ekiben.Tests.Fixture;
-using Microsoft.Data.Sqlite;
 
 namespace Ekiben.Tests.Crash;
 
-/// <summary>
-/// kill -9 of a real server in the middle of a real send, again and again. The sink journals a message before it answers, so its list is the
-/// truth about who got what.
-/// </summary>
-public sealed class When_the_server_is_killed : IDisposable
+/// <summary>Policy "resend": a second copy is possible, a loss is not.</summary>
+public class When_the_server_is_killed_under_resend
 {
-    /// <summary>W: the relay here is not chained, so as many rows as connections can be on the wire (ledger.md rule 12).</summary>
-    private const int Connections = 4;
-
-    private readonly TemporaryFolder _data = new();
-
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
     [Fact(Timeout = 600_000)]
     public async Task Under_resend_nobody_is_lost_and_every_second_copy_was_uncertain_first()
     {
         // 5,000 replies of 48 ms on 4 connections are 60 s of sending, cut into 21 pieces.
-        var end = await SendThroughKillsAsync(people: 5000, kills: 20, replyMs: 48, policy: "resend", TestContext.Current.CancellationToken);
+        using var send = new KilledSend();
+        var end = await send.SendThroughKillsAsync(people: 5000, kills: 20, replyMs: 48, policy: "resend", TestContext.Current.CancellationToken);
         Assert.Equal(5000, end.Receipt.Number("accepted"));
         Assert.Equal(5000, end.Copies.Count);
         var repeated = end.Copies.Where(copy => copy.Value > 1).Select(copy => copy.Key).ToList();
         Assert.All(end.Copies.Values, copies => Assert.InRange(copies, 1, 2));
         Assert.Subset(end.WereUncertain, repeated.ToHashSet(StringComparer.Ordinal));
         Assert.Equal(end.WereUncertain.Count, end.Receipt.Number("uncertain_ever"));
-        TestContext.Current.SendDiagnosticMessage(
-            "20 kills, 5000 recipients: lost 0, repeated {0}, uncertain {1}, W {2}", repeated.Count, end.WereUncertain.Count, Connections);
+        Console.Out.WriteLine($"20 kills of a send to 5,000: lost 0, repeated {repeated.Count}, uncertain {end.WereUncertain.Count}, W {KilledSend.Connections}");
     }
+}
 
+/// <summary>Policy "hold": a loss is possible and named, a second copy is not.</summary>
+public class When_the_server_is_killed_under_hold
+{
     [Fact(Timeout = 600_000)]
     public async Task Under_hold_there_is_no_second_copy()
     {
-        var end = await SendThroughKillsAsync(people: 1500, kills: 6, replyMs: 40, policy: "hold", TestContext.Current.CancellationToken);
+        using var send = new KilledSend();
+        var end = await send.SendThroughKillsAsync(people: 1500, kills: 6, replyMs: 40, policy: "hold", TestContext.Current.CancellationToken);
         Assert.All(end.Copies.Values, copies => Assert.Equal(1, copies));
         var missing = 1500 - end.Copies.Count;
         Assert.InRange(missing, 0, end.WereUncertain.Count);
@@ -47,125 +36,4 @@ public sealed class When_the_server_is_killed : IDisposable
         Assert.Equal(0, end.Receipt.Number("resent"));
         Assert.Equal(end.WereUncertain.Count, end.Receipt.Number("uncertain"));
     }
-
-    public void Dispose()
-    {
-        SqliteConnection.ClearAllPools();
-        _data.Dispose();
-    }
-
-    private async Task<End> SendThroughKillsAsync(int people, int kills, int replyMs, string policy, CancellationToken cancel)
-    {
-#pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's.
-        await using var sink = await SmtpSink.StartAsync(
-            new SmtpSinkOptions
-            {
-                KeepMessages = true,
-                JournalPath = _data.File("journal.jsonl"),
-                Faults = [FaultRule.Parse($"dot:delay={replyMs}")],
-            },
-            TimeProvider.System,
-            cancel);
-#pragma warning restore RS0030
-        var relay = $"smtp://{sink.EndPoint}?connections={Connections}";
-        var folder = _data.File("data");
-        var site = JsonDocument.Parse((await EkibenProcess.RunAsync(cancel, "site", "create", "Crash", "--data", folder, "--json")).Succeeded()).RootElement;
-        await EkibenProcess.RunAsync(cancel, "site", "author", "add", site.GetProperty("site_uuid").GetString()!, "--email", "news@example.com", "--name", "News", "--data", folder);
-
-        var random = new Random(20261124);
-        string id;
-        await using (var server = await EkibenProcess.ServeAsync(folder, cancel, "--relay", relay))
-        {
-            using var client = Client(server, site);
-            id = await StartSendingAsync(client, people, policy, folder);
-            await LiveAsync(random);
-            await server.KillAsync(cancel);
-            Assert.InRange(Count(folder, "SELECT COUNT(*) FROM recipients WHERE state = 1"), 0, Connections);
-        }
-
-        for (var kill = 2; kill <= kills; kill++)
-        {
-            await using var server = await EkibenProcess.ServeAsync(folder, cancel, "--relay", relay);
-            await LiveAsync(random);
-            Assert.True(Count(folder, "SELECT COUNT(*) FROM recipients WHERE state IN (0, 1)") > 0, $"it was done before kill {kill}");
-            await server.KillAsync(cancel);
-            Assert.InRange(Count(folder, "SELECT COUNT(*) FROM recipients WHERE state = 1"), 0, Connections);
-        }
-
-        await using var last = await EkibenProcess.ServeAsync(folder, cancel, "--relay", relay);
-        using var reader = Client(last, site);
-        var receipt = await UntilSentAsync(reader, id);
-        Assert.True(receipt.IsBalanced(), receipt.ToString());
-        var uncertain = (await reader.GetFromJsonAsync<JsonElement>($"api/ekiben/v1/broadcasts/{id}/recipients?was=uncertain&limit=1000", cancel))
-            .GetProperty("data").EnumerateArray().Select(line => line.GetProperty("email").GetString()!).ToHashSet(StringComparer.Ordinal);
-        var copies = SinkJournal.Read(_data.File("journal.jsonl")).Where(message => message.Accepted)
-            .GroupBy(message => message.RcptTo.Single(), StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
-        return new End(receipt, copies, uncertain);
-    }
-
-    private static async Task<string> StartSendingAsync(HttpClient client, int people, string policy, string folder)
-    {
-        foreach (var batch in Enumerable.Range(1, people).Chunk(1000))
-        {
-            (await client.PostAsJsonAsync("api/v1/batch/subscribers", new { subscribers = batch.Select(i => new { email = $"p{i}@example.com" }) }, Cancel))
-                .EnsureSuccessStatusCode();
-        }
-
-        var created = await client.PostAsJsonAsync("api/v1/batch/broadcasts", new { broadcasts = new[] { new { name = "n", subject = "Hi", content = "<p>Hello</p>", type = "plain" } } }, Cancel);
-        var id = (await created.Content.ReadFromJsonAsync<JsonElement>(Cancel)).GetProperty("broadcasts")[0].GetProperty("id").GetInt64().ToString(System.Globalization.CultureInfo.InvariantCulture);
-        using (var connection = Open(folder))
-        {
-            using var command = connection.CreateCommand();
-            command.CommandText = $"UPDATE broadcasts SET uncertain_policy = '{policy}' WHERE id = {id}";
-            command.ExecuteNonQuery();
-        }
-
-        (await client.PostAsync($"api/ekiben/v1/broadcasts/{id}/approval", null, Cancel)).EnsureSuccessStatusCode();
-        return id;
-    }
-
-    /// <summary>A random stretch of up-time, 3 s on average.</summary>
-#pragma warning disable RS0030 // Real time is what this test is about: when a process dies.
-    private static Task LiveAsync(Random random) => Task.Delay(random.Next(1200, 4400), Cancel);
-
-    private static async Task<JsonElement> UntilSentAsync(HttpClient client, string id)
-    {
-        while (true)
-        {
-            var receipt = await client.GetFromJsonAsync<JsonElement>($"api/ekiben/v1/broadcasts/{id}/receipt", Cancel);
-            if (receipt.GetProperty("status").GetString() != "sending")
-            {
-                Assert.Equal("sent", receipt.GetProperty("status").GetString());
-                return receipt;
-            }
-
-            await Task.Delay(250, Cancel);
-        }
-    }
-#pragma warning restore RS0030
-
-    private static HttpClient Client(EkibenProcess server, JsonElement site)
-    {
-        var credentials = $"{site.GetProperty("publishable_key").GetString()}:{site.GetProperty("secret_key").GetString()}";
-        var client = new HttpClient { BaseAddress = server.Address };
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials)));
-        return client;
-    }
-
-    private static long Count(string folder, string sql)
-    {
-        using var connection = Open(folder);
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        return (long)command.ExecuteScalar()!;
-    }
-
-    private static SqliteConnection Open(string folder)
-    {
-        var connection = new SqliteConnection($"Data Source={Path.Combine(folder, "ekiben.db")};Pooling=False");
-        connection.Open();
-        return connection;
-    }
-
-    private sealed record End(JsonElement Receipt, Dictionary<string, int> Copies, HashSet<string> WereUncertain);
 }

@@ -1,8 +1,14 @@
 using System.Net;
 using System.Text.Json;
+using Ekiben.Accounts;
 using Ekiben.Fields;
 using Ekiben.Tests.Fixture;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace Ekiben.Tests.Web;
 
@@ -171,5 +177,30 @@ public class ResourcesTests(EkibenApp app)
         Assert.Contains($"nonce=\"{nonce}\"", page.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("'unsafe-eval'", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("https://", page.Text.Replace("https://github.com", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_log_in_to_the_platform_opens_the_docs_but_not_the_api()
+    {
+        var site = await app.AddSiteAsync();
+        using var client = site.NewClient(null, null);
+        client.DefaultRequestHeaders.Add("Cookie", "ekiben=" + await LoginAsync());
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync("/api/ekiben/v1/openapi.json"));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync("/api/ekiben/v1/docs/"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("/api/ekiben/v1/layouts"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("/api/v1/fetch/tags"));
+
+        async Task<HttpStatusCode> StatusAsync(string path) => (await client.GetAsync(path, TestContext.Current.CancellationToken)).StatusCode;
+    }
+
+    private async Task<string> LoginAsync()
+    {
+        await using var scope = app.App.Services.CreateAsyncScope();
+        var user = new User { UserName = "reader@example.com", Email = "reader@example.com" };
+        Assert.True((await scope.ServiceProvider.GetRequiredService<UserManager<User>>().CreateAsync(user)).Succeeded);
+        var principal = await scope.ServiceProvider.GetRequiredService<IUserClaimsPrincipalFactory<User>>().CreateAsync(user);
+        var properties = new AuthenticationProperties { IssuedUtc = app.Options.Clock.GetUtcNow(), ExpiresUtc = app.Options.Clock.GetUtcNow().AddHours(1) };
+        return app.Service<IOptionsMonitor<CookieAuthenticationOptions>>().Get(IdentityConstants.ApplicationScheme).TicketDataFormat
+            .Protect(new AuthenticationTicket(principal, properties, IdentityConstants.ApplicationScheme));
     }
 }
