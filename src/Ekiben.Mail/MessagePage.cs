@@ -108,7 +108,7 @@ internal sealed record MessagePage(List<Piece> Pieces, bool HasLink, byte[] Slot
 
     private static (byte[] Open, byte[] Close) SlotMarkup(Func<List<Piece>, List<Piece>> around)
     {
-        var markup = string.Concat(around([Piece.Literal("<a href=\"\uFDD1\">Unsubscribe</a>")]).Select(piece => piece.Text)).Split('\uFDD1');
+        var markup = string.Concat(around([Piece.Literal("<a href=\"\uFDD1\" style=\"color:#6b6f76;\">Unsubscribe</a>")]).Select(piece => piece.Text)).Split('\uFDD1');
         return (Encoding.UTF8.GetBytes(markup[0]), Encoding.UTF8.GetBytes(markup[1]));
     }
 }
