@@ -12,6 +12,12 @@ public sealed class TemplateException : Exception
         (Line, Column, Excerpt) = SourcePosition.Locate(source, offset);
     }
 
+    private TemplateException(TemplateException inner, string partial)
+        : base(inner.Message, inner)
+    {
+        (Code, Line, Column, Excerpt, Budget, Partial) = (inner.Code, inner.Line, inner.Column, inner.Excerpt, inner.Budget, partial);
+    }
+
     /// <summary>The stable name of the error: one of <see cref="TemplateErrors"/>.</summary>
     public string Code { get; }
 
@@ -29,6 +35,9 @@ public sealed class TemplateException : Exception
 
     /// <summary>The property of <see cref="TemplateLimits"/> that was exceeded when <see cref="Code"/> is <c>over_budget</c>.</summary>
     public string? Budget { get; }
+
+    /// <summary>The same error, known to be in a partial that failed to parse while it was looked for.</summary>
+    internal TemplateException InPartial(string name) => Partial is null ? new TemplateException(this, name) : this;
 }
 
 /// <summary>The stable codes of <see cref="TemplateException"/>.</summary>

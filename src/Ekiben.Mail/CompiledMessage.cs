@@ -23,8 +23,6 @@ public sealed class CompiledMessage
     /// <summary>Characters of one source field.</summary>
     public const int MaxField = 1024 * 1024;
 
-    private const string UnsubscribeUrl = "visitor.unsubscribe_url";
-
     private static readonly SearchValues<char> NotInId = SearchValues.Create([.. Enumerable.Range(0, 33).Select(c => (char)c), '<', '>', '\x7f']);
 
     private readonly MessageSource _source;
@@ -32,9 +30,8 @@ public sealed class CompiledMessage
     private readonly Template? _previewText;
     private readonly PartTemplate _html;
     private readonly PartTemplate _text;
-    private bool _hasOwnLink;
-    private byte[] _slotOpen = [];
-    private byte[] _slotClose = [];
+    private readonly MessagePage _page;
+    private readonly bool _textHasLink;
     private readonly byte[] _from;
     private readonly byte[] _listId;
     private readonly byte[] _contentType;
@@ -56,7 +53,8 @@ public sealed class CompiledMessage
         if (source.FooterHtml is not null) Field("footer", source.FooterHtml);
 
         // 2. The page: content, style or layout, footer, preheader.
-        var page = Assemble(source);
+        _page = MessagePage.Assemble(source);
+        var page = _page.Pieces;
 
         // 3. Tracking, where the site has it.
         if (source.Tracking is { } tracking)
@@ -68,7 +66,8 @@ public sealed class CompiledMessage
 
         // 4. Both parts, encoded.
         var text = TextPart.From(page, Links);
-        if (!_hasOwnLink) text.Add(Piece.Mark(LiteralPool.Slot));
+        _textHasLink = MessagePage.AlwaysLinks(text);
+        if (!_textHasLink) text.Add(Piece.Mark(LiteralPool.Slot));
         try
         {
             _html = PartTemplate.Html(page);
@@ -230,18 +229,18 @@ public sealed class CompiledMessage
     /// </summary>
     private ReadOnlySpan<byte> HtmlSlot(MessageIdentity identity, MessageBuffer into)
     {
-        if (_hasOwnLink) return [];
+        if (_page.HasLink) return [];
         into.Slot.Clear();
-        into.Slot.Bytes(_slotOpen);
+        into.Slot.Bytes(_page.SlotOpen);
         PlaceEscaper.Write(Place.UrlStart, identity.UnsubscribeUrl.AbsoluteUri, into.Slot);
-        if (into.Html.Written.IndexOf(into.Slot.Written[_slotOpen.Length..]) >= 0) return [];
-        into.Slot.Bytes(_slotClose);
+        if (into.Html.Written.IndexOf(into.Slot.Written[_page.SlotOpen.Length..]) >= 0) return [];
+        into.Slot.Bytes(_page.SlotClose);
         return into.Slot.Written;
     }
 
     private ReadOnlySpan<byte> TextSlot(MessageIdentity identity, MessageBuffer into)
     {
-        if (_hasOwnLink) return [];
+        if (_textHasLink) return [];
         into.Slot.Clear();
         into.Slot.Bytes("\n-- \nUnsubscribe: "u8);
         var start = into.Slot.Length;
@@ -276,87 +275,6 @@ public sealed class CompiledMessage
         return Template.TryParse(text, new TemplateOptions { Limits = PartTemplate.Limits, Places = places }, out var template, out var error)
             ? template
             : throw new CompileException(field, error.Line, error.Column, error.Message, error);
-    }
-
-    private List<Piece> Assemble(MessageSource source)
-    {
-        var content = Pieces(source.Content);
-        content = source.Style switch
-        {
-            MessageStyle.Markdown => PlainStyle.Markdown(content),
-            MessageStyle.Plain => PlainStyle.Paragraphs(content),
-            _ => content,
-        };
-        var footer = string.IsNullOrWhiteSpace(source.FooterHtml) ? [] : Pieces(source.FooterHtml);
-        List<Piece> slot = [Piece.Mark(LiteralPool.Slot)];
-        List<Piece> page;
-        if (source.Layout is null && source.Style != MessageStyle.Html)
-        {
-            _hasOwnLink = HasLink(content) || HasLink(footer);
-            page = PlainStyle.Around(content, [.. footer.Count > 0 ? PlainStyle.FooterRow(footer) : [], .. _hasOwnLink ? [] : slot]);
-            (_slotOpen, _slotClose) = SlotMarkup(PlainStyle.FooterRow);
-        }
-        else
-        {
-            page = source.Layout is null ? content : InLayout(Pieces(source.Layout), content);
-            _hasOwnLink = HasLink(page);
-            if (!_hasOwnLink)
-            {
-                var withFooter = footer.Count > 0 ? PlainStyle.FooterBlock(footer) : [];
-                _hasOwnLink = HasLink(withFooter);
-                page = Page.With(page, [], [.. withFooter, .. _hasOwnLink ? [] : slot]);
-            }
-            (_slotOpen, _slotClose) = SlotMarkup(PlainStyle.FooterBlock);
-        }
-        if (string.IsNullOrWhiteSpace(source.PreviewText)) return page;
-        var preview = Pieces(source.PreviewText).ConvertAll(piece => piece.Kind == PieceKind.Literal ? Piece.Literal(PlainStyle.Encode(piece.Text)) : piece);
-        return Page.With(page, PlainStyle.Preheader(preview), []);
-    }
-
-    private static List<Piece> InLayout(List<Piece> layout, List<Piece> content)
-    {
-        if (!layout.Exists(IsSlot)) throw new CompileException("layout", 0, 0, "The layout has no {{ content }} slot.");
-        return [.. layout.SelectMany(piece => IsSlot(piece) ? content : [piece])];
-
-        static bool IsSlot(Piece piece) => piece.Kind == PieceKind.Output && piece.Inner.Split('|')[0].Trim() == "content";
-    }
-
-    /// <summary>True when every rendering has the unsubscribe link, whatever the recipient's data.</summary>
-    private static bool HasLink(List<Piece> pieces)
-    {
-        var depth = 0;
-        var places = new HtmlPlaces();
-        foreach (var piece in pieces)
-        {
-            if (piece.Kind == PieceKind.Literal)
-            {
-                places.Feed(piece.Text);
-                continue;
-            }
-            if (piece.Opens) depth++;
-            if (piece.Closes) depth--;
-            var place = places.Place & ~Place.Unquoted;
-            if (depth > 0 || place is not (Place.Html or Place.UrlStart)) continue;
-            if (piece.Kind == PieceKind.Output ? piece.Inner == UnsubscribeUrl : piece.Kind == PieceKind.Tag && piece.Name is "link" or "btn" && piece.Arguments()[0] is [{ Kind: PieceKind.Output } target] && target.Inner == UnsubscribeUrl)
-                return true;
-        }
-        return false;
-    }
-
-    private static List<Piece> Pieces(string field)
-    {
-        // Our marks mean something to us alone; a source that holds them holds rubbish (Unicode §23.7).
-        var pieces = Piece.Split(field.Replace(LiteralPool.Marker, '\uFFFD').Replace(LiteralPool.Slot, '\uFFFD').Replace(TrackedLinks.SignedTarget, '\uFFFD'));
-        // What url_encode gives is safe in every place, and its + (a blank) must not be encoded again within a URL.
-        return pieces.ConvertAll(piece => piece.Kind == PieceKind.Output && piece.Inner.EndsWith("url_encode", StringComparison.Ordinal)
-            ? Piece.Output(piece.Inner + " | raw")
-            : piece);
-    }
-
-    private static (byte[] Open, byte[] Close) SlotMarkup(Func<List<Piece>, List<Piece>> around)
-    {
-        var markup = string.Concat(around([Piece.Literal("<a href=\"\uFDD1\">Unsubscribe</a>")]).Select(piece => piece.Text)).Split('\uFDD1');
-        return (Encoding.UTF8.GetBytes(markup[0]), Encoding.UTF8.GetBytes(markup[1]));
     }
 
     private static (byte[] From, byte[] ListId) Sender(MessageSource source)

@@ -20,7 +20,7 @@ public readonly record struct EmailAddress(string Written, string Normalised)
     public string Domain => Normalised[(Normalised.LastIndexOf('@') + 1)..];
 
     /// <summary>For the wire: the local part as written (its case is the receiver's business, RFC 5321 §2.4), the domain as A-labels.</summary>
-    public string Mailbox => string.Concat(Written.AsSpan(0, Written.LastIndexOf('@') + 1), Domain);
+    public string Mailbox => Written == Normalised ? Written : string.Concat(Written.AsSpan(0, Written.LastIndexOf('@') + 1), Domain);
 
     /// <summary>True when the local part isn't ASCII: only a relay that lists SMTPUTF8 (RFC 6531) can take it.</summary>
     public bool NeedsSmtpUtf8 => !Ascii.IsValid(Normalised);

@@ -25,7 +25,7 @@ internal static class HeaderWriter
     /// <summary>A field whose value was made here and fits its line: ids, dates, constants. Structure is the caller's.</summary>
     public static void Structured(ByteWriter output, ReadOnlySpan<byte> name, ReadOnlySpan<char> value)
     {
-        if (value.ContainsAny(Controls)) throw new RenderException($"The header {Encoding.ASCII.GetString(name)} contains a control character.");
+        if (value.ContainsAny(Controls) || !Ascii.IsValid(value)) throw new RenderException($"The header {Encoding.ASCII.GetString(name)} contains a character that can't stand there.");
         if (value.Length + 1 > MaxLine) throw new RenderException($"The header {Encoding.ASCII.GetString(name)} is longer than 998 octets.");
         Begin(output, name);
         output.Bytes(name.Length + 2 + value.Length > FoldAt ? "\r\n "u8 : " "u8);
@@ -89,7 +89,12 @@ internal static class HeaderWriter
     {
         if (value.ContainsAny(Controls) || value.ContainsAny("<> ")) throw new RenderException("An address contains a character that can't stand in a header.");
         if (value.Length + 3 > MaxLine) throw new RenderException("An address or URL is longer than a line of a header.");
-        if (column + value.Length + 2 > end) output.Bytes("\r\n "u8);
+        if (column + value.Length + 2 > end)
+        {
+            // The blank after the colon would be the end of its line.
+            if (output.Last == ' ') output.Truncate(output.Length - 1);
+            output.Bytes("\r\n "u8);
+        }
         output.Byte((byte)'<');
         output.Text(value);
         output.Bytes(">\r\n"u8);

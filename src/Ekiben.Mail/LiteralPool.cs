@@ -16,6 +16,7 @@ internal sealed class LiteralPool
     private const int MaxLiterals = 20_000;
     private const int WorthIt = 24;
     private readonly List<Entry> _entries = [];
+    private readonly Dictionary<string, char> _numbers = new(StringComparer.Ordinal);
 
     /// <summary>
     /// A literal: <c>Head</c> is written through the encoder, up to the first line break, so that <c>Rest</c> starts on a line of its own
@@ -142,6 +143,8 @@ internal sealed class LiteralPool
 
     private char Add(string text)
     {
+        // Equal texts are one marker: ifchanged compares what was rendered.
+        if (_numbers.TryGetValue(text, out var known)) return known;
         var utf8 = Encoding.UTF8.GetBytes(text);
         var head = utf8.AsSpan(0, Math.Min(utf8.Length, 256)).IndexOf((byte)'\n') + 1;
         if (utf8.Length - head < WorthIt) head = utf8.Length;
@@ -149,7 +152,7 @@ internal sealed class LiteralPool
         var encoder = new QuotedPrintable(encoded);
         encoder.Encode(utf8.AsSpan(head));
         _entries.Add(new Entry(text, utf8, head, encoded.Written.ToArray(), encoder.Column));
-        return (char)(FirstNumber + _entries.Count - 1);
+        return _numbers[text] = (char)(FirstNumber + _entries.Count - 1);
     }
 
     private static string Raw(string text) =>

@@ -20,6 +20,8 @@ internal sealed class MessageData : ITemplateObject
     private Person _person = null!;
     private MessageIdentity _identity = null!;
     private string? _click;
+    /// <summary>Fields this message has asked for: text and HTML ask for the same ones.</summary>
+    private readonly Dictionary<string, object?> _read = new(StringComparer.Ordinal);
 
     public MessageData(ByteWriter subject)
     {
@@ -48,8 +50,11 @@ internal sealed class MessageData : ITemplateObject
     public Func<string, string, string>? SignTarget => _source.Tracking?.SignTarget;
     private string Root => _source.Tracking!.Base.AbsoluteUri.TrimEnd('/');
 
-    public void Point(MessageSource source, Person person, MessageIdentity identity) =>
+    public void Point(MessageSource source, Person person, MessageIdentity identity)
+    {
         (_source, _person, _identity, _click) = (source, person, identity, null);
+        _read.Clear();
+    }
 
     public bool TryGet(string name, out object? value)
     {
@@ -97,9 +102,11 @@ internal sealed class MessageData : ITemplateObject
     {
         public bool TryGet(string name, out object? value)
         {
-            var found = data._person.Fields.TryGetValue(name, out JsonElement element);
-            value = found ? element : null;
-            return found;
+            if (data._read.TryGetValue(name, out value)) return true;
+            if (!data._person.Fields.TryGetValue(name, out var element)) return false;
+            value = element.ValueKind == JsonValueKind.String ? element.GetString() : element;
+            data._read.Add(name, value);
+            return true;
         }
     }
 

@@ -100,9 +100,11 @@ internal static class EkibenBuilder
         services.AddPlatform();
 
         var app = builder.Build();
+        app.UsePublicOrigin(options);
         app.MapApi();
         app.MapPlatform();
         app.MapUnsubscribe();
+        app.MapHealth();
         return app;
     }
 

@@ -38,7 +38,8 @@ public sealed class GoldenSuite(ITestOutputHelper output)
             }
         }
 
-        output.WriteLine($"{passed} of {count} pass");
+        // On the console, where ./test shows it.
+        Console.Out.WriteLine($"golden-liquid, {(withPartials ? "with" : "without")} partials: {passed} of {count} pass");
         Assert.True(passed * 100 >= count * least, $"{passed} of {count} pass");
     }
 }

@@ -13,7 +13,8 @@ internal static class Strftime
     private const int MaxWidth = 100;
     private const int MaxNesting = 2;
 
-    public static void Append(ref TextBuilder builder, DateTimeOffset time, TimeZoneInfo zone, ReadOnlySpan<char> format, Renderer renderer, int depth = 0)
+    public static void Append(
+        ref TextBuilder builder, DateTimeOffset time, TimeZoneInfo zone, ReadOnlySpan<char> format, Renderer renderer, int depth = 0)
     {
         while (format.IndexOf('%') is var at && at >= 0)
         {
@@ -62,8 +63,8 @@ internal static class Strftime
             'a' => time.ToString("ddd", CultureInfo.InvariantCulture),
             'B' => time.ToString("MMMM", CultureInfo.InvariantCulture),
             'b' or 'h' => time.ToString("MMM", CultureInfo.InvariantCulture),
-            'p' => directive.ChangesCase ? time.ToString("tt", CultureInfo.InvariantCulture).ToLowerInvariant() : time.ToString("tt", CultureInfo.InvariantCulture),
-            'P' => time.ToString("tt", CultureInfo.InvariantCulture).ToLowerInvariant(),
+            'p' when !directive.ChangesCase => time.ToString("tt", CultureInfo.InvariantCulture),
+            'p' or 'P' => time.ToString("tt", CultureInfo.InvariantCulture).ToLowerInvariant(),
             'Z' => ZoneName(time, zone),
             'z' => Offset(time.Offset, directive.Colons),
             'N' => Fraction(time, directive.Width > 0 ? directive.Width : 9),

@@ -11,9 +11,32 @@ internal static class BentoFilters
 {
     private const int MaxPrecision = 10;
 
-    /// <summary><c>3 | pluralize: "item"</c> is "3 items"; a second argument is an irregular plural.</summary>
+    /// <summary>
+    /// <c>3 | pluralize: "item"</c> is "3 items"; a second argument is an irregular plural. A word on the left is put into the plural
+    /// itself, unless its count, the argument, is one.
+    /// </summary>
     public static Value Pluralize(Renderer renderer, in Value input, in FilterArguments arguments)
     {
+        if (input.Kind == ValueKind.String && !input.Text.Any(char.IsAsciiDigit))
+        {
+            var word = new TextBuilder(renderer);
+            if (arguments.Count > 0 && Numbers.ToDouble(Numbers.From(arguments.First)) == 1)
+            {
+                word.Append(input.Text);
+            }
+            else
+            {
+                AppendPlural(ref word, input.Text);
+            }
+
+            return word.FinishValue();
+        }
+
+        if (arguments.Count == 0)
+        {
+            throw renderer.Error(TemplateErrors.Argument, "The filter pluralize needs a word");
+        }
+
         var number = Numbers.From(input);
         var singular = ValueText.Of(arguments.First, renderer);
         var builder = new TextBuilder(renderer);
@@ -53,7 +76,8 @@ internal static class BentoFilters
 
         var amount = decimal.Round(Numbers.ToDecimal(number), precision, MidpointRounding.AwayFromZero);
         var sign = amount < 0 ? "-" : "";
-        return renderer.Created(sign + unit + Math.Abs(amount).ToString("N" + precision.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
+        var format = "N" + precision.ToString(CultureInfo.InvariantCulture);
+        return renderer.Created(sign + unit + Math.Abs(amount).ToString(format, CultureInfo.InvariantCulture));
     }
 
     // Both digests are Bento's names for ids in URLs (Gravatar, say), not protection.

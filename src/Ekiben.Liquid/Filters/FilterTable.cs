@@ -91,7 +91,7 @@ internal static class FilterTable
         new("raw", 0, 0, MarkupFilters.Raw),
 
         // Bento
-        new("pluralize", 1, 2, BentoFilters.Pluralize),
+        new("pluralize", 0, 2, BentoFilters.Pluralize),
         new("money", 0, 2, BentoFilters.Money),
         new("md5", 0, 0, BentoFilters.Md5),
         new("sha1", 0, 0, BentoFilters.Sha1),
@@ -112,8 +112,6 @@ internal static class FilterTable
 
     private static readonly FrozenDictionary<string, FilterDefinition>.AlternateLookup<ReadOnlySpan<char>> ByName =
         Filters.GetAlternateLookup<ReadOnlySpan<char>>();
-
-    public static IEnumerable<string> Names => Filters.Keys;
 
     public static FilterDefinition? Find(ReadOnlySpan<char> name) => ByName.TryGetValue(name, out var filter) ? filter : null;
 

@@ -65,7 +65,8 @@ internal static class Items
                 return true;
             case ValueKind.Integer:
             case ValueKind.List:
-                throw renderer.Error(TemplateErrors.Argument, $"The property '{ValueText.Of(property, renderer)}' cannot be read from a list of other things");
+                throw renderer.Error(
+                    TemplateErrors.Argument, $"The property '{ValueText.Of(property, renderer)}' cannot be read from a list of other things");
             default:
                 return false;
         }
@@ -74,12 +75,13 @@ internal static class Items
     /// <summary>String#[]: the substring itself when it is contained, or one character by index.</summary>
     private static Value Part(Renderer renderer, string text, in Value property)
     {
-        renderer.Work(text.Length);
         switch (property.Kind)
         {
             case ValueKind.String:
+                renderer.Search(text.Length, property.Text.Length);
                 return text.Contains(property.Text, StringComparison.Ordinal) ? property : default;
             case ValueKind.Integer:
+                renderer.Work(text.Length);
                 var count = Characters.Count(text);
                 var at = property.Integer < 0 ? property.Integer + count : property.Integer;
                 if (at < 0 || at >= count)
@@ -104,9 +106,10 @@ internal static class Items
             throw renderer.OverBudget(nameof(TemplateLimits.Nesting), MaxDepth);
         }
 
+        var source = Collections.Indexed(list);
         for (var index = 0; index < count; index++)
         {
-            var item = Collections.At(list, index);
+            var item = Collections.At(source, index);
             if (item.Kind == ValueKind.List)
             {
                 Flatten(renderer, item, items, depth + 1);

@@ -63,6 +63,7 @@ internal static class ListFilters
         var count = others.Kind == ValueKind.Range ? others.Range.Count : Collections.Count(others);
         renderer.ChargeItems(count);
         renderer.CheckItems(items.Count + count);
+        others = others.Kind == ValueKind.List ? Collections.Indexed(others) : others;
         for (var index = 0; index < count; index++)
         {
             items.Add(others.Kind == ValueKind.Range ? Value.Of(others.Range.First + index) : Collections.At(others, index));
@@ -105,7 +106,7 @@ internal static class ListFilters
 
     public static Value Uniq(Renderer renderer, in Value input, in FilterArguments arguments)
     {
-        var seen = new HashSet<Value>(ValueEquality.Instance);
+        var seen = new HashSet<Value>(new ValueEquality(renderer));
         var kept = new List<Value>();
         foreach (var item in Items.Of(renderer, input))
         {
@@ -144,15 +145,19 @@ internal static class ListFilters
     }
 
     /// <summary>Equality for <c>uniq</c>. Maps and lists hash by size, so equal ones meet.</summary>
-    private sealed class ValueEquality : IEqualityComparer<Value>
+    private sealed class ValueEquality(Renderer renderer) : IEqualityComparer<Value>
     {
-        public static readonly ValueEquality Instance = new();
+        public bool Equals(Value left, Value right) => left.Kind == right.Kind && Comparison.AreEqual(renderer, left, right);
 
-        public bool Equals(Value left, Value right) => left.Kind == right.Kind && Comparison.AreEqual(left, right);
+        private int HashOf(string text)
+        {
+            renderer.Work(text.Length);
+            return text.GetHashCode(StringComparison.Ordinal);
+        }
 
         public int GetHashCode(Value value) => value.Kind switch
         {
-            ValueKind.String => value.Text.GetHashCode(StringComparison.Ordinal),
+            ValueKind.String => HashOf(value.Text),
             ValueKind.List => Collections.Count(value) is var count && count > 0 && Collections.At(value, 0) is { Kind: ValueKind.String } first
                 ? HashCode.Combine(count, first.Text) : count,
             ValueKind.Map => Collections.MapCount(value),

@@ -24,6 +24,7 @@ internal static class MarkupFilters
             ? Escape(renderer, ValueText.Of(input, renderer), once: false)
             : Value.Of(ValueText.Of(input, renderer), input.Safety);
         var text = safe.Text;
+        renderer.Work(text.Length);
         if (!text.Contains('\n', StringComparison.Ordinal))
         {
             return safe;
@@ -46,6 +47,7 @@ internal static class MarkupFilters
     public static Value StripHtml(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var text = ValueText.Of(input, renderer);
+        renderer.Work(text.Length);
         if (!text.Contains('<', StringComparison.Ordinal))
         {
             return Value.Of(text);
@@ -60,6 +62,7 @@ internal static class MarkupFilters
 
     private static Value Escape(Renderer renderer, string text, bool once)
     {
+        renderer.Work(text.Length);
         if (text.AsSpan().IndexOfAny(HtmlText.Specials) < 0)
         {
             return Value.Of(text, Safety.Html);

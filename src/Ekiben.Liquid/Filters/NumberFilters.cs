@@ -36,7 +36,7 @@ internal static class NumberFilters
                 ValueKind.Integer => number,
                 ValueKind.Decimal => Value.Of(decimal.Round(number.Decimal, (int)digits, MidpointRounding.AwayFromZero)),
                 _ when Numbers.TryToDecimal(number.Float, out var exact) =>
-                    Value.Of((double)decimal.Round(exact, (int)digits, MidpointRounding.AwayFromZero)),
+                    Value.Of(Numbers.ToDouble(decimal.Round(exact, (int)digits, MidpointRounding.AwayFromZero))),
                 _ => number,
             };
         }
@@ -63,13 +63,13 @@ internal static class NumberFilters
     public static Value AtLeast(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var (number, bound) = (Numbers.From(input), Numbers.From(arguments.First));
-        return Comparison.Compare(bound, number) > 0 ? bound : number;
+        return Comparison.Compare(renderer, bound, number) > 0 ? bound : number;
     }
 
     public static Value AtMost(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var (number, bound) = (Numbers.From(input), Numbers.From(arguments.First));
-        return Comparison.Compare(bound, number) < 0 ? bound : number;
+        return Comparison.Compare(renderer, bound, number) < 0 ? bound : number;
     }
 
     public static Value Compute(Renderer renderer, in Value input, in Value operand, char operation)
@@ -93,7 +93,7 @@ internal static class NumberFilters
 
         return TryExact(left, out var exactLeft) && TryExact(right, out var exactRight)
             && TryCompute(exactLeft, exactRight, operation, out var exact)
-            ? Value.Of((double)exact)
+            ? Value.Of(Numbers.ToDouble(exact))
             : Value.Of(Compute(Numbers.ToDouble(left), Numbers.ToDouble(right), operation));
     }
 

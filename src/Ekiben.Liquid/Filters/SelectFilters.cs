@@ -70,6 +70,6 @@ internal static class SelectFilters
             return null;
         }
 
-        return arguments.Second.IsNil ? value.IsTruthy : Comparison.AreEqual(value, arguments.Second);
+        return arguments.Second.IsNil ? value.IsTruthy : Comparison.AreEqual(renderer, value, arguments.Second);
     }
 }

@@ -75,13 +75,12 @@ internal static class SortFilters
 
     private static int Compare(Renderer renderer, in Value left, in Value right)
     {
-        renderer.Work(left.Kind == ValueKind.String ? left.Text.Length : 0);
         if (left.IsNil || right.IsNil)
         {
             return left.IsNil.CompareTo(right.IsNil);
         }
 
-        return Comparison.Compare(left, right)
+        return Comparison.Compare(renderer, left, right)
             ?? throw renderer.Error(TemplateErrors.Argument, "The list holds values that cannot be compared");
     }
 

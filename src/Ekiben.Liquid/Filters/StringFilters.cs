@@ -54,13 +54,16 @@ internal static class StringFilters
 
     public static Value Strip(Renderer renderer, in Value input, in FilterArguments arguments) => Strip(renderer, input, left: true, right: true);
 
-    public static Value StripLeft(Renderer renderer, in Value input, in FilterArguments arguments) => Strip(renderer, input, left: true, right: false);
+    public static Value StripLeft(Renderer renderer, in Value input, in FilterArguments arguments) =>
+        Strip(renderer, input, left: true, right: false);
 
-    public static Value StripRight(Renderer renderer, in Value input, in FilterArguments arguments) => Strip(renderer, input, left: false, right: true);
+    public static Value StripRight(Renderer renderer, in Value input, in FilterArguments arguments) =>
+        Strip(renderer, input, left: false, right: true);
 
     public static Value StripNewlines(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var text = ValueText.Of(input, renderer);
+        renderer.Work(text.Length);
         if (!text.Contains('\n', StringComparison.Ordinal))
         {
             return Value.Of(text);
@@ -134,7 +137,7 @@ internal static class StringFilters
         var text = ValueText.Of(input, renderer);
         var pattern = ValueText.Of(arguments.First, renderer);
         var replacement = ValueText.Of(arguments.Second, renderer);
-        renderer.Work(text.Length);
+        renderer.Search(text.Length, pattern.Length);
         var builder = new TextBuilder(renderer);
         var index = 0;
         if (pattern.Length == 0)
@@ -167,6 +170,7 @@ internal static class StringFilters
     {
         var text = ValueText.Of(input, renderer);
         var pattern = ValueText.Of(arguments.First, renderer);
+        renderer.Search(text.Length, pattern.Length);
         return ReplaceAt(renderer, text, text.IndexOf(pattern, StringComparison.Ordinal), pattern.Length, ValueText.Of(arguments.Second, renderer));
     }
 
@@ -174,6 +178,7 @@ internal static class StringFilters
     {
         var text = ValueText.Of(input, renderer);
         var pattern = ValueText.Of(arguments.First, renderer);
+        renderer.Search(text.Length, pattern.Length);
         var found = pattern.Length == 0 ? text.Length : text.LastIndexOf(pattern, StringComparison.Ordinal);
         return ReplaceAt(renderer, text, found, pattern.Length, ValueText.Of(arguments.Second, renderer));
     }
@@ -315,6 +320,7 @@ internal static class StringFilters
     private static void SplitAt(Renderer renderer, string text, string separator, List<Value> parts)
     {
         renderer.Charge(text.Length);
+        renderer.Search(text.Length, separator.Length);
         var index = 0;
         while (index < text.Length)
         {

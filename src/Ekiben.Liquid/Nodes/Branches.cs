@@ -63,7 +63,7 @@ internal sealed class CaseNode(Expression subject, CaseBranch[] branches, bool i
         foreach (var candidate in candidates)
         {
             renderer.Step();
-            if (Comparison.AreEqual(value, candidate.Evaluate(renderer)))
+            if (Comparison.AreEqual(renderer, value, candidate.Evaluate(renderer)))
             {
                 count++;
             }

@@ -29,25 +29,11 @@ internal readonly record struct Clause(Expression Left, Comparator Comparator, E
         var right = Right!.Evaluate(renderer);
         return Comparator switch
         {
-            Comparator.Equal => AreEqual(left, right, renderer),
-            Comparator.NotEqual => !AreEqual(left, right, renderer),
+            Comparator.Equal => Comparison.AreEqual(renderer, left, right),
+            Comparator.NotEqual => !Comparison.AreEqual(renderer, left, right),
             Comparator.Contains => Contains(left, right, renderer),
             _ => IsOrdered(left, right, renderer),
         };
-    }
-
-    private static bool AreEqual(in Value left, in Value right, Renderer renderer)
-    {
-        if (left.Kind == ValueKind.String && right.Kind == ValueKind.String)
-        {
-            renderer.Work(Math.Min(left.Text.Length, right.Text.Length));
-        }
-        else if (left.Kind is ValueKind.List or ValueKind.Map)
-        {
-            renderer.ChargeItems(left.Kind == ValueKind.List ? Collections.Count(left) : Collections.MapCount(left));
-        }
-
-        return Comparison.AreEqual(left, right);
     }
 
     private static bool Contains(in Value left, in Value right, Renderer renderer)
@@ -60,15 +46,17 @@ internal readonly record struct Clause(Expression Left, Comparator Comparator, E
         switch (left.Kind)
         {
             case ValueKind.String:
-                renderer.Work(left.Text.Length);
-                return left.Text.Contains(ValueText.Of(right, renderer), StringComparison.Ordinal);
+                var pattern = ValueText.Of(right, renderer);
+                renderer.Search(left.Text.Length, pattern.Length);
+                return left.Text.Contains(pattern, StringComparison.Ordinal);
             case ValueKind.List:
                 var count = Collections.Count(left);
                 renderer.CheckItems(count);
                 renderer.Work(count * 16L);
+                var items = Collections.Indexed(left);
                 for (var index = 0; index < count; index++)
                 {
-                    if (Comparison.AreEqual(Collections.At(left, index), right))
+                    if (Comparison.AreEqual(renderer, Collections.At(items, index), right))
                     {
                         return true;
                     }
@@ -92,7 +80,7 @@ internal readonly record struct Clause(Expression Left, Comparator Comparator, E
             return false;
         }
 
-        var order = Comparison.Compare(left, right)
+        var order = Comparison.Compare(renderer, left, right)
             ?? throw renderer.Error(TemplateErrors.Argument, $"A {Word(left)} cannot be compared with a {Word(right)}");
         return Comparator switch
         {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Ekiben.Liquid.Filters;
 using Ekiben.Liquid.Rendering;
 using Ekiben.Liquid.Values;
@@ -39,6 +40,7 @@ internal sealed class PathExpression(string? root, Expression? rootIndex, PathSt
         var value = renderer.Find(root ?? ValueText.Of(rootIndex!.Evaluate(renderer), renderer));
         foreach (ref readonly var step in steps.AsSpan())
         {
+            Weigh(value, renderer);
             value = step.Name is { } name ? Lookup.ByName(value, name, step.IsDotted) : Lookup.ByIndex(value, step.Index!.Evaluate(renderer));
             if (value.IsNil)
             {
@@ -46,7 +48,21 @@ internal sealed class PathExpression(string? root, Expression? rootIndex, PathSt
             }
         }
 
+        Weigh(value, renderer);
         return value;
+    }
+
+    /// <summary>Counts what looking at a value costs: JSON is decoded and searched at each look, long strings are measured.</summary>
+    private static void Weigh(in Value value, Renderer renderer)
+    {
+        if (value.Kind == ValueKind.String)
+        {
+            renderer.Work(value.Text.Length);
+        }
+        else if (value.Kind is ValueKind.Map or ValueKind.List && value.Reference is JsonElement)
+        {
+            renderer.Work(16L * (value.Kind == ValueKind.Map ? Collections.MapCount(value) : Collections.Count(value)));
+        }
     }
 }
 

@@ -66,7 +66,7 @@ internal static class Lookup
     public static Value First(in Value value) => value.Kind switch
     {
         ValueKind.List when Collections.Count(value) > 0 => Collections.At(value, 0),
-        ValueKind.Map when Collections.MapCount(value) > 0 => Collections.Pairs(value)[0],
+        ValueKind.Map when Collections.MapCount(value) > 0 => Collections.FirstPair(value),
         ValueKind.Range => Value.Of(value.Range.First),
         _ => default,
     };

@@ -4,7 +4,8 @@ using Ekiben.Liquid.Values;
 namespace Ekiben.Liquid.Nodes;
 
 /// <summary>What <c>for</c> and <c>tablerow</c> share: a collection, cut by limit and offset.</summary>
-internal sealed record LoopHead(string Variable, Expression Collection, string Name, Expression? Limit, Expression? Start, bool Continues, bool Reversed);
+internal sealed record LoopHead(
+    string Variable, Expression Collection, string Name, Expression? Limit, Expression? Start, bool Continues, bool Reversed);
 
 /// <summary>The items of one loop, read in place: nothing is copied for lists and ranges.</summary>
 internal readonly struct LoopItems
@@ -19,6 +20,12 @@ internal readonly struct LoopItems
         {
             renderer.ChargeItems(Collections.MapCount(collection));
             collection = Value.Of(Collections.Pairs(collection));
+        }
+
+        else if (collection.Kind == ValueKind.List)
+        {
+            renderer.CheckItems(Collections.Count(collection));
+            collection = Collections.Indexed(collection);
         }
 
         _collection = collection;

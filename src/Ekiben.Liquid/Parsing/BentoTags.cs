@@ -18,6 +18,14 @@ internal sealed partial class Parser
 
     private const string ButtonColor = "#2563eb";
 
+    private const string ButtonStart =
+        "<table role=\"presentation\" border=\"0\" cellpadding=\"0\" cellspacing=\"0\" style=\"border-collapse:separate\">"
+        + "<tr><td align=\"center\" bgcolor=\"";
+
+    private const string ButtonLinkEnd =
+        "\" target=\"_blank\" style=\"display:inline-block;padding:12px 24px;font-family:Arial,Helvetica,sans-serif;font-size:16px;"
+        + "line-height:20px;font-weight:bold;color:#ffffff;text-decoration:none;border-radius:4px\">";
+
     private enum ArgumentUse : byte
     {
         Text,
@@ -88,13 +96,13 @@ internal sealed partial class Parser
     {
         var arguments = SplitArguments("::", 3);
         RequireArgument(arguments, "btn", open);
-        AddMarkup("<table role=\"presentation\" border=\"0\" cellpadding=\"0\" cellspacing=\"0\" style=\"border-collapse:separate\"><tr><td align=\"center\" bgcolor=\"", open);
+        AddMarkup(ButtonStart, open);
         AddColor(arguments, open);
         AddMarkup("\" style=\"border-radius:4px;background-color:", open);
         AddColor(arguments, open);
         AddMarkup("\"><a href=\"", open);
         AddArgument(arguments[0], ArgumentUse.Attribute);
-        AddMarkup("\" target=\"_blank\" style=\"display:inline-block;padding:12px 24px;font-family:Arial,Helvetica,sans-serif;font-size:16px;line-height:20px;font-weight:bold;color:#ffffff;text-decoration:none;border-radius:4px\">", open);
+        AddMarkup(ButtonLinkEnd, open);
         AddArgument(arguments.Count > 1 ? arguments[1] : arguments[0], ArgumentUse.Text);
         AddMarkup("</a></td></tr></table>", open);
     }

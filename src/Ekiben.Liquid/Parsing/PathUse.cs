@@ -29,7 +29,8 @@ internal sealed class PathUse(PathExpression path, bool isLocal)
                 (line, lineStart, at) = (line + 1, newline + 1, newline + 1);
             }
 
-            described[index] = new TemplateVariable(Segments(uses[index].Path), line, offset - lineStart + 1, uses[index].IsGuarded, uses[index].IsLocal);
+            described[index] = new TemplateVariable(
+                Segments(uses[index].Path), line, offset - lineStart + 1, uses[index].IsGuarded, uses[index].IsLocal);
         }
 
         return described;

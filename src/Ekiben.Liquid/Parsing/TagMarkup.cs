@@ -66,15 +66,7 @@ internal sealed partial class Parser
         var firstUse = _uses.Count;
         var subject = ParseExpression();
         ExpectEnd();
-        for (var index = firstUse; index < _uses.Count; index++)
-        {
-            _uses[index].IsGuarded = true;
-            if (_guards.Count < MaxGuards)
-            {
-                _guards.Add(_uses[index].Path);
-            }
-        }
-
+        GuardFrom(firstUse);
         return subject;
     }
 

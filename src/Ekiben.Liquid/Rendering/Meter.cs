@@ -7,6 +7,7 @@ internal sealed partial class Renderer
 {
     private const int StepsBetweenChecks = 256;
     private const int CharactersAStep = 256;
+    private const int ComparisonsAStep = 128 * 1024;
     private const int ItemBytes = 32;
 
     private int _steps;
@@ -33,6 +34,16 @@ internal sealed partial class Renderer
             _steps = (int)Math.Min(int.MaxValue / 2, _steps + (length / CharactersAStep));
             CheckSteps();
         }
+    }
+
+    /// <summary>
+    /// Counts the search for a pattern. Comparing at each position is the worst case (a text and a pattern of one letter), and a
+    /// step is about as long as comparing 128 Ki characters.
+    /// </summary>
+    public void Search(int text, int pattern)
+    {
+        Work(text);
+        Work((long)text * pattern / ComparisonsAStep * CharactersAStep);
     }
 
     /// <summary>Books characters that are about to be created.</summary>

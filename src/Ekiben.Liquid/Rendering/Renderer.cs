@@ -27,7 +27,9 @@ internal sealed partial class Renderer
     private string? _partial;
     private int _partialDepth;
     private int _scope;
+    private int _scopes;
     private int _loopDepth;
+    private int _loopBase;
     private ulong _random;
     private RenderOptions _options;
 
@@ -72,7 +74,7 @@ internal sealed partial class Renderer
             _cycles.Clear();
         }
 
-        _loopDepth = _partialDepth = _scope = LoopBase = 0;
+        _loopDepth = _partialDepth = _scope = _loopBase = 0;
         _counters = null;
         LastIfChanged = null;
         _dictionary = null;
@@ -190,7 +192,7 @@ internal sealed partial class Renderer
         }
 
         var loop = _loops[_loopDepth];
-        var parent = _loopDepth > LoopBase ? _loops[_loopDepth - 1] : null;
+        var parent = _loopDepth > _loopBase ? _loops[_loopDepth - 1] : null;
         _loopDepth++;
         loop.Start(name, length, parent);
         return loop;
@@ -206,8 +208,6 @@ internal sealed partial class Renderer
 
     public void SetCycleIndex(string group, int index) => _cycles[group] = index;
 
-    private int LoopBase { get; set; }
-
     /// <summary>Renders a partial that sees the caller's scopes and may write to them.</summary>
     public Signal Include(Template template, string name)
     {
@@ -222,30 +222,35 @@ internal sealed partial class Renderer
     public void Isolate(Template template, string name, Dictionary<string, Value> arguments)
     {
         var (callerTemplate, callerPartial, at) = (_template, _partial, At);
-        var (callerAssigned, callerCounters, callerBase, callerScope, callerLoops) = (_assigned, _counters, _frameBase, _scope, LoopBase);
+        var (callerAssigned, callerCounters, callerBase, callerScope, callerLoops) = (_assigned, _counters, _frameBase, _scope, _loopBase);
         _assigned = arguments;
         _counters = null;
         _frameBase = _frameCount;
         _scope = ++_scopes;
-        LoopBase = _loopDepth;
+        _loopBase = _loopDepth;
         EnterPartial(template, name);
         template.Body.Render(this);
         LeavePartial(callerTemplate, callerPartial, at);
-        (_assigned, _counters, _frameBase, _scope, LoopBase) = (callerAssigned, callerCounters, callerBase, callerScope, callerLoops);
+        (_assigned, _counters, _frameBase, _scope, _loopBase) = (callerAssigned, callerCounters, callerBase, callerScope, callerLoops);
     }
 
     public Template FindPartial(string name)
     {
         var host = _options.Partials ?? throw Error(TemplateErrors.UnknownPartial, "This template has no partials");
-        return host.Find(name) ?? throw Error(TemplateErrors.UnknownPartial, $"There is no partial '{name}'");
+        try
+        {
+            return host.Find(name) ?? throw Error(TemplateErrors.UnknownPartial, $"There is no partial '{name}'");
+        }
+        catch (TemplateException error) when (error.Code != TemplateErrors.UnknownPartial)
+        {
+            throw error.InPartial(name);
+        }
     }
 
     public TemplateException Error(string code, string message) => new(code, message, _template.Source, At, _partial);
 
     public TemplateException OverBudget(string budget, object limit) => new(
         TemplateErrors.OverBudget, $"The template exceeds its limit {budget} of {limit}", _template.Source, At, _partial, budget);
-
-    private int _scopes;
 
     private void EnterPartial(Template template, string name)
     {

@@ -66,10 +66,11 @@ internal sealed partial class Renderer
             throw OverBudget(nameof(TemplateLimits.Nesting), MaxPrintDepth);
         }
 
+        var items = Collections.Indexed(list);
         for (var index = 0; index < count; index++)
         {
             Step();
-            Write(Collections.At(list, index), place, html, depth + 1);
+            Write(Collections.At(items, index), place, html, depth + 1);
         }
     }
 

@@ -10,17 +10,55 @@ internal static class Collections
     {
         Value[] items => items.Length,
         IReadOnlyList<object?> items => items.Count,
+        JsonElement json => json.GetArrayLength(),
         IList items => items.Count,
         _ => 0,
     };
 
+    /// <summary>One item. Walks over many take <see cref="Indexed"/> first: JSON is searched from its start.</summary>
     public static Value At(in Value list, int index) => list.Reference switch
     {
         Value[] items => items[index],
         IReadOnlyList<object?> items => Value.From(items[index]),
+        JsonElement json => Value.From(json[index]),
         IList items => Value.From(items[index]),
         _ => default,
     };
+
+    /// <summary>The list in a form whose items are found at once: JSON is read in full, all else is as it was.</summary>
+    public static Value Indexed(in Value list)
+    {
+        if (list.Reference is not JsonElement json)
+        {
+            return list;
+        }
+
+        var items = new Value[json.GetArrayLength()];
+        var index = 0;
+        foreach (var item in json.EnumerateArray())
+        {
+            items[index++] = Value.From(item);
+        }
+
+        return Value.Of(items);
+    }
+
+    /// <summary>The first [name, value] pair of a map that has one.</summary>
+    public static Value FirstPair(in Value map)
+    {
+        switch (map.Reference)
+        {
+            case IReadOnlyDictionary<string, object?> items:
+                var first = items.First();
+                return Pair(first.Key, Value.From(first.Value));
+            case JsonElement json:
+                var property = json.EnumerateObject().First();
+                return Pair(JsonText.NameOf(property), Value.From(property.Value));
+            default:
+                var entry = ((IDictionary)map.Reference).Cast<DictionaryEntry>().First();
+                return Pair((string)entry.Key, Value.From(entry.Value));
+        }
+    }
 
     public static int MapCount(in Value map) => map.Reference switch
     {
@@ -39,7 +77,7 @@ internal static class Collections
                 value = found ? Value.From(item) : default;
                 return found;
             case JsonElement json:
-                found = json.TryGetProperty(name, out var property);
+                found = JsonText.TryGet(json, name, out var property);
                 value = found ? Value.From(property) : default;
                 return found;
             case IDictionary items:
@@ -69,7 +107,7 @@ internal static class Collections
             case JsonElement json:
                 foreach (var property in json.EnumerateObject())
                 {
-                    pairs[index++] = Pair(property.Name, Value.From(property.Value));
+                    pairs[index++] = Pair(JsonText.NameOf(property), Value.From(property.Value));
                 }
 
                 break;

@@ -1,3 +1,5 @@
+using Ekiben.Liquid.Rendering;
+
 namespace Ekiben.Liquid.Values;
 
 /// <summary>Ruby's equality and order as Liquid's conditions and filters see them.</summary>
@@ -5,7 +7,7 @@ internal static class Comparison
 {
     private const int MaxDepth = 64;
 
-    public static bool AreEqual(in Value left, in Value right, int depth = 0)
+    public static bool AreEqual(Renderer renderer, in Value left, in Value right, int depth = 0)
     {
         if (left.Kind is ValueKind.Blank or ValueKind.Empty)
         {
@@ -28,18 +30,29 @@ internal static class Comparison
             ValueKind.Bool or ValueKind.Integer or ValueKind.Time or ValueKind.Day => left.Integer == right.Integer,
             ValueKind.Float => left.Float.Equals(right.Float) || left.Float == right.Float,
             ValueKind.Decimal => left.Decimal == right.Decimal,
-            ValueKind.String => string.Equals(left.Text, right.Text, StringComparison.Ordinal),
+            ValueKind.String => TextsAreEqual(renderer, left.Text, right.Text),
             ValueKind.Range => left.Range == right.Range,
-            ValueKind.List => depth < MaxDepth && ListsAreEqual(left, right, depth),
-            ValueKind.Map => depth < MaxDepth && MapsAreEqual(left, right, depth),
+            ValueKind.List => depth < MaxDepth && ListsAreEqual(renderer, left, right, depth),
+            ValueKind.Map => depth < MaxDepth && MapsAreEqual(renderer, left, right, depth),
             _ => ReferenceEquals(left.Reference, right.Reference),
         };
+    }
+
+    private static bool TextsAreEqual(Renderer renderer, string left, string right)
+    {
+        if (left.Length != right.Length)
+        {
+            return false;
+        }
+
+        renderer.Work(left.Length);
+        return string.Equals(left, right, StringComparison.Ordinal);
     }
 
     public static bool IsNumber(in Value value) => value.Kind is ValueKind.Integer or ValueKind.Float or ValueKind.Decimal;
 
     /// <summary>Ruby's spaceship: null where two values have no order.</summary>
-    public static int? Compare(in Value left, in Value right)
+    public static int? Compare(Renderer renderer, in Value left, in Value right)
     {
         if (IsNumber(left) && IsNumber(right))
         {
@@ -48,6 +61,7 @@ internal static class Comparison
 
         if (left.Kind == ValueKind.String && right.Kind == ValueKind.String)
         {
+            renderer.Work(Math.Min(left.Text.Length, right.Text.Length));
             return string.CompareOrdinal(left.Text, right.Text);
         }
 
@@ -58,10 +72,10 @@ internal static class Comparison
 
         if (left.Kind == ValueKind.List && right.Kind == ValueKind.List)
         {
-            return CompareLists(left, right);
+            return CompareLists(renderer, left, right);
         }
 
-        return AreEqual(left, right) ? 0 : null;
+        return AreEqual(renderer, left, right) ? 0 : null;
     }
 
     /// <summary>The meaning of <c>value == blank</c> and <c>value == empty</c>; either word equals neither itself nor the other.</summary>
@@ -87,17 +101,18 @@ internal static class Comparison
             : Numbers.ToDecimal(left).CompareTo(Numbers.ToDecimal(right));
     }
 
-    private static int? CompareLists(in Value left, in Value right)
+    private static int? CompareLists(Renderer renderer, in Value left, in Value right)
     {
-        var leftCount = Collections.Count(left);
-        var rightCount = Collections.Count(right);
+        var (leftItems, rightItems) = (Collections.Indexed(left), Collections.Indexed(right));
+        var (leftCount, rightCount) = (Collections.Count(left), Collections.Count(right));
         for (var index = 0; index < Math.Min(leftCount, rightCount); index++)
         {
-            var leftItem = Collections.At(left, index);
-            var rightItem = Collections.At(right, index);
+            renderer.Step();
+            var leftItem = Collections.At(leftItems, index);
+            var rightItem = Collections.At(rightItems, index);
 
             // Lists inside lists have no order here: a cyclic host list must not hang a sort.
-            var order = leftItem.Kind == ValueKind.List ? null : Compare(leftItem, rightItem);
+            var order = leftItem.Kind == ValueKind.List ? null : Compare(renderer, leftItem, rightItem);
             if (order != 0)
             {
                 return order;
@@ -107,7 +122,7 @@ internal static class Comparison
         return leftCount.CompareTo(rightCount);
     }
 
-    private static bool ListsAreEqual(in Value left, in Value right, int depth)
+    private static bool ListsAreEqual(Renderer renderer, in Value left, in Value right, int depth)
     {
         var count = Collections.Count(left);
         if (count != Collections.Count(right))
@@ -115,9 +130,11 @@ internal static class Comparison
             return false;
         }
 
+        renderer.ChargeItems(count);
+        var (leftItems, rightItems) = (Collections.Indexed(left), Collections.Indexed(right));
         for (var index = 0; index < count; index++)
         {
-            if (!AreEqual(Collections.At(left, index), Collections.At(right, index), depth + 1))
+            if (!AreEqual(renderer, Collections.At(leftItems, index), Collections.At(rightItems, index), depth + 1))
             {
                 return false;
             }
@@ -126,17 +143,18 @@ internal static class Comparison
         return true;
     }
 
-    private static bool MapsAreEqual(in Value left, in Value right, int depth)
+    private static bool MapsAreEqual(Renderer renderer, in Value left, in Value right, int depth)
     {
         if (Collections.MapCount(left) != Collections.MapCount(right))
         {
             return false;
         }
 
+        renderer.ChargeItems(Collections.MapCount(left));
         foreach (var pair in Collections.Pairs(left))
         {
             var items = (Value[])pair.Reference;
-            if (!Collections.TryGet(right, items[0].Text, out var other) || !AreEqual(items[1], other, depth + 1))
+            if (!Collections.TryGet(right, items[0].Text, out var other) || !AreEqual(renderer, items[1], other, depth + 1))
             {
                 return false;
             }

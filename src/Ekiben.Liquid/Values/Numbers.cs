@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace Ekiben.Liquid.Values;
 
@@ -11,11 +10,14 @@ internal static class Numbers
 {
     public const int MaxFloatLength = 32;
 
+    // A float has at most 308 digits before its point; more would be read for nothing.
+    private const int MaxParsedLength = 400;
+
     public static double ToDouble(in Value value) => value.Kind switch
     {
         ValueKind.Integer => value.Integer,
         ValueKind.Float => value.Float,
-        ValueKind.Decimal => (double)value.Decimal,
+        ValueKind.Decimal => ToDouble(value.Decimal),
         _ => 0,
     };
 
@@ -52,7 +54,7 @@ internal static class Numbers
 
     public static Value Parse(string text)
     {
-        var span = text.AsSpan().Trim();
+        var span = text.AsSpan(0, Math.Min(text.Length, MaxParsedLength)).Trim();
         var sign = span.Length > 0 && span[0] is '-' or '+' ? 1 : 0;
         var digits = sign;
         while (digits < span.Length && char.IsAsciiDigit(span[digits]))
@@ -72,7 +74,7 @@ internal static class Numbers
             if (end == span.Length && end > digits + 1 && span[0] != '+')
             {
                 return decimal.TryParse(span, NumberStyles.Float, CultureInfo.InvariantCulture, out var fraction)
-                    ? Value.Of((double)fraction)
+                    ? Value.Of(ToDouble(fraction))
                     : Value.Of(double.Parse(span, NumberStyles.Float, CultureInfo.InvariantCulture));
             }
         }
@@ -100,7 +102,7 @@ internal static class Numbers
             return value.Integer;
         }
 
-        return value.Kind == ValueKind.String
+        return value.Kind == ValueKind.String && value.Text.Length < MaxParsedLength
             && long.TryParse(value.Text.AsSpan().Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
             ? number
             : null;
@@ -118,66 +120,107 @@ internal static class Numbers
         };
     }
 
+    /// <summary>The float nearest to a decimal; the framework's cast is off by one unit at times.</summary>
+    public static double ToDouble(decimal number)
+    {
+        Span<char> digits = stackalloc char[MaxFloatLength];
+        return number.TryFormat(digits, out var length, default, CultureInfo.InvariantCulture)
+            ? double.Parse(digits[..length], NumberStyles.Float, CultureInfo.InvariantCulture)
+            : (double)number;
+    }
+
     /// <summary>Prints a float as Ruby does: 1.0, 0.0001, 1.0e-05, 1.0e+16.</summary>
     public static int Format(double value, Span<char> target)
     {
-        if (double.IsNaN(value) || double.IsInfinity(value))
+        if (!double.IsFinite(value))
         {
             var word = double.IsNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
             word.CopyTo(target);
             return word.Length;
         }
 
-        Span<char> scientific = stackalloc char[MaxFloatLength];
-        value.TryFormat(scientific, out var length, "R", CultureInfo.InvariantCulture);
-        var magnitude = Math.Abs(value);
-        if (magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e16))
+        Span<char> shortest = stackalloc char[MaxFloatLength];
+        Span<char> digits = stackalloc char[MaxFloatLength];
+        value.TryFormat(shortest, out var length, "R", CultureInfo.InvariantCulture);
+        var (count, exponent) = Digits(shortest[..length], digits);
+        var at = 0;
+        if (double.IsNegative(value))
         {
-            return FormatFixed(value, scientific[..length], target);
+            target[at++] = '-';
         }
 
-        return FormatScientific(scientific[..length], target);
+        // Ruby writes exponents below -4 and from 16 on.
+        return exponent is < -4 or >= 16
+            ? FormatScientific(digits[..count], exponent, target, at)
+            : FormatFixed(digits[..count], exponent, target, at);
     }
 
-    private static int FormatFixed(double value, ReadOnlySpan<char> shortest, Span<char> target)
+    /// <summary>The significant digits of a printed float, and the power of ten of the first.</summary>
+    private static (int Count, int Exponent) Digits(ReadOnlySpan<char> printed, Span<char> digits)
     {
-        int length;
-        if (shortest.Contains('E'))
+        var exponentAt = printed.IndexOf('E');
+        var mantissa = exponentAt < 0 ? printed : printed[..exponentAt];
+        var exponent = exponentAt < 0 ? 0 : int.Parse(printed[(exponentAt + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        var (count, whole, isFraction) = (0, 0, false);
+        foreach (var character in mantissa)
         {
-            // .NET switches to exponents at 1E+15 and 1E-05; the decimal form has the same digits.
-            TryToDecimal(value, out var number);
-            number.TryFormat(target, out length, "0.#####################", CultureInfo.InvariantCulture);
-        }
-        else
-        {
-            shortest.CopyTo(target);
-            length = shortest.Length;
+            isFraction |= character == '.';
+            if (!char.IsAsciiDigit(character))
+            {
+                continue;
+            }
+
+            if (character == '0' && count == 0)
+            {
+                // A zero in front: after the point it lowers the exponent.
+                whole -= isFraction ? 1 : 0;
+                continue;
+            }
+
+            digits[count++] = character;
+            whole += isFraction ? 0 : 1;
         }
 
-        if (!target[..length].Contains('.'))
+        while (count > 1 && digits[count - 1] == '0')
         {
-            ".0".CopyTo(target[length..]);
-            length += 2;
+            count--;
         }
 
-        return length;
+        if (count == 0)
+        {
+            digits[0] = '0';
+            return (1, 0);
+        }
+
+        return (count, exponent + whole - 1);
     }
 
-    private static int FormatScientific(ReadOnlySpan<char> shortest, Span<char> target)
+    private static int FormatFixed(ReadOnlySpan<char> digits, int exponent, Span<char> target, int at)
     {
-        // The shortest form is [-]d[.ddd]E±dd here, because the magnitude is outside 1e-4..1e16.
-        var exponentAt = shortest.IndexOf('E');
-        var mantissa = exponentAt < 0 ? shortest : shortest[..exponentAt];
-        var builder = new StringBuilder(MaxFloatLength);
-        builder.Append(mantissa);
-        if (!mantissa.Contains('.'))
+        for (var place = Math.Max(exponent, 0); place >= Math.Min(exponent - digits.Length + 1, -1); place--)
         {
-            builder.Append(".0");
+            if (place == -1)
+            {
+                target[at++] = '.';
+            }
+
+            var index = exponent - place;
+            target[at++] = index >= 0 && index < digits.Length ? digits[index] : '0';
         }
 
-        var exponent = exponentAt < 0 ? 0 : int.Parse(shortest[(exponentAt + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
-        builder.Append('e').Append(exponent < 0 ? '-' : '+').Append(Math.Abs(exponent).ToString("00", CultureInfo.InvariantCulture));
-        builder.CopyTo(0, target, builder.Length);
-        return builder.Length;
+        return at;
+    }
+
+    private static int FormatScientific(ReadOnlySpan<char> digits, int exponent, Span<char> target, int at)
+    {
+        target[at++] = digits[0];
+        target[at++] = '.';
+        var fraction = digits.Length > 1 ? digits[1..] : "0";
+        fraction.CopyTo(target[at..]);
+        at += fraction.Length;
+        target[at++] = 'e';
+        target[at++] = exponent < 0 ? '-' : '+';
+        Math.Abs(exponent).TryFormat(target[at..], out var length, "00", CultureInfo.InvariantCulture);
+        return at + length;
     }
 }

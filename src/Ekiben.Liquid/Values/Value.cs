@@ -36,7 +36,7 @@ internal sealed record LongRange(long First, long Last)
     public long Count => Last < First ? 0 : Last - First + 1 is var count && count > 0 ? count : long.MaxValue;
 }
 
-/// <summary>A Liquid value. Host values are wrapped, not copied; only JSON and unusual collections are converted on look-up.</summary>
+/// <summary>A Liquid value. Host values are wrapped, not copied; JSON is read as far as it is looked at.</summary>
 internal readonly struct Value
 {
     public static readonly Value[] NoItems = [];
@@ -122,7 +122,7 @@ internal readonly struct Value
         long number => Of(number),
         decimal => new(ValueKind.Decimal, value),
         double number => Of(number),
-        JsonElement json => FromJson(json),
+        JsonElement json => FromJson(json, value),
         DateTimeOffset time => Of(time),
         DateOnly day => Of(day),
         DateTime time => Of(new DateTimeOffset(time.Kind == DateTimeKind.Unspecified ? DateTime.SpecifyKind(time, DateTimeKind.Utc) : time)),
@@ -130,7 +130,6 @@ internal readonly struct Value
         Value[] => new(ValueKind.List, value),
         IReadOnlyDictionary<string, object?> or IDictionary => new(ValueKind.Map, value),
         IReadOnlyList<object?> or IList => new(ValueKind.List, value),
-        IReadOnlyCollection<object?> items => Of(items.Select(From).ToArray()),
         short or ushort or byte or sbyte or uint => Of(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
         ulong number => number <= long.MaxValue ? Of((long)number) : Of((decimal)number),
         float number => Of((double)number),
@@ -139,12 +138,12 @@ internal readonly struct Value
 
     public Value WithSafety(Safety safety) => new(Kind, _reference, _bits, safety, _offsetMinutes);
 
-    private static Value FromJson(JsonElement json)
+    private static Value FromJson(JsonElement json, object boxed)
     {
         switch (json.ValueKind)
         {
             case JsonValueKind.String:
-                return Of(json.GetString()!);
+                return Of(JsonText.Of(json));
             case JsonValueKind.True:
                 return True;
             case JsonValueKind.False:
@@ -158,16 +157,9 @@ internal readonly struct Value
                 var text = json.GetRawText();
                 return text.AsSpan().IndexOfAny('.', 'e', 'E') < 0 && json.TryGetDecimal(out var big) ? Of(big) : Of(json.GetDouble());
             case JsonValueKind.Array:
-                var items = new Value[json.GetArrayLength()];
-                var index = 0;
-                foreach (var item in json.EnumerateArray())
-                {
-                    items[index++] = From(item);
-                }
-
-                return Of(items);
+                return new(ValueKind.List, boxed);
             case JsonValueKind.Object:
-                return new(ValueKind.Map, json);
+                return new(ValueKind.Map, boxed);
             default:
                 return Nil;
         }

@@ -41,9 +41,9 @@ internal static class ValueText
                 builder.Append(value.Decimal.ToString(CultureInfo.InvariantCulture));
                 return;
             case ValueKind.Time:
-                var zone = value.Time.Offset == TimeSpan.Zero ? " UTC" : value.Time.ToString(" zzz", CultureInfo.InvariantCulture).Replace(":", "", StringComparison.Ordinal);
+                var offset = value.Time.ToString(" zzz", CultureInfo.InvariantCulture).Replace(":", "", StringComparison.Ordinal);
                 builder.Append(value.Time.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture));
-                builder.Append(zone);
+                builder.Append(value.Time.Offset == TimeSpan.Zero ? " UTC" : offset);
                 return;
             case ValueKind.Day:
                 builder.Append(value.Time.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
@@ -60,10 +60,11 @@ internal static class ValueText
                 CheckDepth(renderer, depth);
                 var count = Collections.Count(value);
                 renderer.CheckItems(count);
+                var items = Collections.Indexed(value);
                 for (var index = 0; index < count; index++)
                 {
                     renderer.Step();
-                    Append(ref builder, Collections.At(value, index), renderer, depth + 1);
+                    Append(ref builder, Collections.At(items, index), renderer, depth + 1);
                 }
 
                 return;
@@ -96,11 +97,13 @@ internal static class ValueText
                 return;
             case ValueKind.List:
                 var count = Collections.Count(value);
+                renderer.CheckItems(count);
+                var items = Collections.Indexed(value);
                 builder.Append('[');
                 for (var index = 0; index < count; index++)
                 {
                     builder.Append(index == 0 ? "" : ", ");
-                    Inspect(ref builder, Collections.At(value, index), renderer, depth + 1);
+                    Inspect(ref builder, Collections.At(items, index), renderer, depth + 1);
                 }
 
                 builder.Append(']');

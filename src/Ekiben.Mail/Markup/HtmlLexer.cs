@@ -38,6 +38,8 @@ internal class HtmlLexer
     protected virtual void OnText(ReadOnlySpan<char> text) { }
     /// <summary>The name of a start tag is complete; attributes follow.</summary>
     protected virtual void OnTagName() { }
+    /// <summary>The name of an attribute is complete; a value may follow.</summary>
+    protected virtual void OnAttribute() { }
     /// <summary>The first character of a value comes next (or the value is empty).</summary>
     protected virtual void OnValueStart() { }
     protected virtual void OnValue(char c) { }
@@ -78,6 +80,14 @@ internal class HtmlLexer
                 State = HtmlState.Bogus;
                 break;
         }
+    }
+
+    /// <summary>Reads one piece: text as it is, a tag that makes elements as an element, anything else as a hole.</summary>
+    public void Pass(Piece piece)
+    {
+        if (piece.Kind == PieceKind.Literal) Feed(piece.Text);
+        else if (piece.IsMarkup) Feed("<i></i>");
+        else Hole();
     }
 
     public void Feed(ReadOnlySpan<char> literal)
@@ -154,10 +164,10 @@ internal class HtmlLexer
                 break;
             case HtmlState.AttributeName:
                 if (c == '=') FinishName(HtmlState.BeforeValue);
-                else if (c == '>') FinishTag();
                 else if (char.IsWhiteSpace(c)) FinishName(HtmlState.AfterName);
-                else if (c == '/') State = HtmlState.BeforeName;
+                else if (c is '/' or '>') FinishName(HtmlState.BeforeName);
                 else Append(c);
+                if (c == '>') FinishTag();
                 break;
             case HtmlState.AfterName:
                 if (c == '=') State = HtmlState.BeforeValue;
@@ -296,6 +306,7 @@ internal class HtmlLexer
     private void FinishName(HtmlState next)
     {
         Attribute = _name.ToString();
+        OnAttribute();
         State = next;
     }
 

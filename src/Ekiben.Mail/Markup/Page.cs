@@ -6,6 +6,7 @@ internal sealed class Page : HtmlLexer
     private readonly record struct Spot(int Piece, int Offset);
 
     private int _piece;
+    private int _depth;
     private Spot _open;
     private Spot? _bodyStart;
     private Spot? _headEnd;
@@ -23,12 +24,18 @@ internal sealed class Page : HtmlLexer
         var lexer = new Page();
         for (; lexer._piece < page.Count; lexer._piece++)
         {
-            if (page[lexer._piece].Kind == PieceKind.Literal) lexer.Feed(page[lexer._piece].Text);
-            else lexer.Hole();
+            var piece = page[lexer._piece];
+            if (piece.Opens) lexer._depth++;
+            if (piece.Closes) lexer._depth--;
+            lexer.Pass(piece);
         }
         // A fragment has no body: then it begins where the page does and ends where it ends.
-        Insert(result, lexer._bodyEnd ?? lexer._htmlEnd ?? new Spot(page.Count, 0), last);
-        Insert(result, lexer._bodyStart ?? lexer._headEnd ?? lexer._htmlStart ?? new Spot(0, 0), first);
+        var start = lexer._bodyStart ?? lexer._headEnd ?? lexer._htmlStart ?? new Spot(0, 0);
+        var end = lexer._bodyEnd ?? lexer._htmlEnd ?? new Spot(page.Count, 0);
+        if (end.Piece < start.Piece || (end.Piece == start.Piece && end.Offset < start.Offset)) end = new Spot(page.Count, 0);
+        // The later spot first, so that the earlier one stays where it is.
+        Insert(result, end, last);
+        Insert(result, start, first);
         return result;
     }
 
@@ -36,12 +43,15 @@ internal sealed class Page : HtmlLexer
 
     protected override void OnStartTag()
     {
+        // What stands in a block may not be rendered, or be rendered twice.
+        if (_depth > 0) return;
         if (Tag == "body") _bodyStart ??= Here;
         if (Tag == "html") _htmlStart ??= Here;
     }
 
     protected override void OnEndTag(string name)
     {
+        if (_depth > 0) return;
         switch (name)
         {
             case "head": _headEnd ??= Here; break;

@@ -28,8 +28,13 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
     private static readonly HashSet<string> Bento = ["link", "btn", "img", "audio", "greeting", "formatted_name", "gravatar", "promo", "fetch",
         "sequence_cancel", "sequence_fast_forward", "render_cart", "render_products", "shopify_coupon", "stripe_coupon", "stripe_billing_portal"];
 
+    /// <summary>What the engine trims, which is less than Unicode's white space.</summary>
+    private static readonly char[] Blanks = [' ', '\0', '\t', '\n', '\v', '\f', '\r'];
+
     public bool Opens => Kind == PieceKind.Tag && Blocks.Contains(Name);
     public bool Closes => Kind == PieceKind.Tag && Name.StartsWith("end", StringComparison.Ordinal);
+    /// <summary>A tag that the engine writes out as elements, whatever they are.</summary>
+    public bool IsMarkup => IsBento && Name is not ("greeting" or "formatted_name");
     public bool IsBento => Kind == PieceKind.Tag && Bento.Contains(Name);
 
     /// <summary>What stands between the delimiters.</summary>
@@ -70,7 +75,7 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
             {
                 var (bodyEnd, blockEnd) = BlockEnd(source, end, name);
                 if (name == "raw")
-                    AddLiteral(pieces, source[end..bodyEnd], trimRight, bodyEnd + 2 < source.Length && source[bodyEnd + 2] == '-');
+                    AddLiteral(pieces, source[end..bodyEnd], false, false);
                 trimNext = blockEnd >= 3 && source[blockEnd - 3] == '-';
                 position = literalStart = blockEnd;
                 continue;
@@ -83,6 +88,19 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
         }
         AddLiteral(pieces, source[literalStart..], trimNext, false);
         return pieces;
+    }
+
+    /// <summary>True when every block that opens among the pieces closes there too, and none does that didn't open there.</summary>
+    public static bool AreWhole(IEnumerable<Piece> pieces)
+    {
+        var depth = 0;
+        foreach (var piece in pieces)
+        {
+            if (piece.Opens) depth++;
+            if (piece.Closes && --depth < 0) return false;
+            if (depth == 0 && piece.Name is "else" or "elsif" or "when") return false;
+        }
+        return depth == 0;
     }
 
     /// <summary>Parts of a Bento tag's arguments: split at <c>::</c> outside of nested Liquid.</summary>
@@ -112,8 +130,8 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
 
     private static void AddLiteral(List<Piece> pieces, string text, bool trimStart, bool trimEnd)
     {
-        if (trimStart) text = text.TrimStart();
-        if (trimEnd) text = text.TrimEnd();
+        if (trimStart) text = text.TrimStart(Blanks);
+        if (trimEnd) text = text.TrimEnd(Blanks);
         if (text.Length > 0) pieces.Add(Literal(text));
     }
 
@@ -150,9 +168,10 @@ internal readonly record struct Piece(PieceKind Kind, string Text, string Name =
     private static (int Body, int Block) BlockEnd(string source, int from, string name)
     {
         var depth = 1;
-        for (var at = source.IndexOf("{%", from, StringComparison.Ordinal); at >= 0; at = source.IndexOf("{%", at + 2, StringComparison.Ordinal))
+        for (var at = source.IndexOf("{%", from, StringComparison.Ordinal); at >= 0 && at < source.Length; at = source.IndexOf("{%", at + 2, StringComparison.Ordinal))
         {
             var inner = TagName(source, at + 2);
+            if (inner == "raw" && name == "comment") at = BlockEnd(source, at + 2, "raw").Block - 2;
             if (inner == name && name == "comment") depth++;
             if (inner != "end" + name || --depth > 0) continue;
             var end = Close(source, "%}", at + 2);

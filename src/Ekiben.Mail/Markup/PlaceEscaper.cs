@@ -132,12 +132,19 @@ internal static class PlaceEscaper
         {
             if (c <= ' ' || c == '\x7f') continue;
             if (c is '/' or '?' or '#') return true;
-            if (c == ':') return Schemes.AsSpan().IndexOf(scheme[..length].ToString()) >= 0;
+            if (c == ':') return IsSafe(scheme[..length]);
             if (length == scheme.Length)
                 return !value.Contains(':') || value.IndexOfAny('/', '?', '#') is var end && end >= 0 && end < value.IndexOf(':');
             scheme[length++] = char.ToLowerInvariant(c);
         }
         return true;
+    }
+
+    private static bool IsSafe(ReadOnlySpan<char> scheme)
+    {
+        foreach (var safe in Schemes)
+            if (scheme.SequenceEqual(safe)) return true;
+        return false;
     }
 
     /// <summary>Letters of a JSON or JavaScript string; no quote, tag or entity survives.</summary>

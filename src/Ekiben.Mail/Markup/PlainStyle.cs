@@ -23,7 +23,9 @@ internal static partial class PlainStyle
         <style>
         :root { color-scheme: light dark; supported-color-schemes: light dark; }
         body { margin: 0; padding: 0; -webkit-text-size-adjust: 100%; -ms-text-size-adjust: 100%; }
-        p, ul, ol, blockquote, pre, table.data { margin: 0 0 16px; }
+        p, ul, ol, blockquote, pre, .ekiben-text table { margin: 0 0 16px; }
+        .ekiben-text table:not([role]) td, .ekiben-text table:not([role]) th { padding: 4px 16px 4px 0; text-align: start; }
+        .ekiben-small p { margin: 0 0 8px; }
         h1, h2, h3 { margin: 24px 0 12px; line-height: 1.25; }
         img { max-width: 100%; height: auto; border: 0; }
         pre { white-space: pre-wrap; }
@@ -31,11 +33,12 @@ internal static partial class PlainStyle
         @media (prefers-color-scheme: dark) {
         .ekiben-page { background-color: #16181b !important; }
         .ekiben-text { color: #e6e6e6 !important; }
-        .ekiben-text a { color: #8ab4f8 !important; }
+        .ekiben-text a:not([style]) { color: #8ab4f8 !important; }
         .ekiben-small, .ekiben-small a { color: #a3a8ae !important; }
         }
         @media (max-width: 480px) {
         .ekiben-text { padding: 16px !important; }
+        .ekiben-small { padding-left: 16px !important; padding-right: 16px !important; }
         }
         </style>
         </head>
@@ -78,7 +81,7 @@ internal static partial class PlainStyle
     /// <summary>The footer as a row of the page's table.</summary>
     public static List<Piece> FooterRow(List<Piece> footer) =>
     [
-        Piece.Literal("""<tr><td class="ekiben-small" dir="auto" style="padding:8px 24px 32px;font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:13px;line-height:1.5;color:#6b6f76;">""" + "\n"),
+        Piece.Literal("""<tr><td class="ekiben-small" dir="auto" style="padding:8px 24px;font-family:-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:13px;line-height:1.5;color:#6b6f76;">""" + "\n"),
         .. footer,
         Piece.Literal("\n</td></tr>\n"),
     ];
@@ -104,7 +107,7 @@ internal static partial class PlainStyle
     /// <summary>Content without any markup is read as text: blank lines part paragraphs, other line breaks stay.</summary>
     public static List<Piece> Paragraphs(List<Piece> content)
     {
-        if (content.Any(piece => piece is { Kind: PieceKind.Literal } && Markup().IsMatch(piece.Text) || piece.IsBento && piece.Name is not ("greeting" or "formatted_name")))
+        if (content.Any(piece => piece is { Kind: PieceKind.Literal } && Markup().IsMatch(piece.Text) || piece.IsMarkup))
             return content;
         var result = new List<Piece> { Piece.Literal("<p>") };
         foreach (var piece in content)

@@ -67,9 +67,9 @@ internal sealed class TextPart : HtmlLexer
         }
         else if (InTag)
         {
-            Hole();
+            Pass(piece);
             if (_value is not null) _value.Add(piece);
-            else if (piece.Kind == PieceKind.Tag) _inTag.Add(piece);
+            else if (piece.Kind == PieceKind.Tag && !piece.IsBento) _inTag.Add(piece);
         }
         else if (State is HtmlState.RawText or not HtmlState.Text || _unseen is not null)
         {
@@ -100,7 +100,13 @@ internal sealed class TextPart : HtmlLexer
     protected override void OnTagName()
     {
         _attributes.Clear();
-        _inTag.Clear();
+    }
+
+    protected override void OnTagOpen() => _inTag.Clear();
+
+    protected override void OnAttribute()
+    {
+        if (Attribute == "hidden") _attributes.TryAdd(Attribute, []);
     }
 
     protected override void OnValueStart() => _value = [];
@@ -113,16 +119,16 @@ internal sealed class TextPart : HtmlLexer
 
     protected override void OnValueEnd()
     {
-        if (_value is not null) _attributes.TryAdd(Attribute, [.. _value.Select(Decode)]);
+        // A block that opens in a value and closes elsewhere is kept for its sake; the value it makes can't be known here.
+        if (_value is not null && !Piece.AreWhole(_value)) _inTag.AddRange(_value.Where(piece => piece.Kind == PieceKind.Tag));
+        else if (_value is not null) _attributes.TryAdd(Attribute, [.. _value.Select(Decode)]);
         _value = null;
     }
 
     protected override void OnStartTag()
     {
         var tag = Tag;
-        // A block that opens in one tag and closes in another must stay; one that is whole within the tag has done its work there.
-        if (_inTag.Count(piece => piece.Opens) != _inTag.Count(piece => piece.Closes))
-            foreach (var piece in _inTag) Construct(piece);
+        KeepBlocks();
         if (_unseen is not null)
         {
             if (tag == _unseen) _unseenDepth++;
@@ -145,6 +151,8 @@ internal sealed class TextPart : HtmlLexer
             case "li": Item(); break;
             case "td" or "th": _blank = true; break;
             case "a" when _attributes.TryGetValue("href", out var url):
+                // An anchor ends where the next one begins (HTML §13.2.6.4.7).
+                if (_links.Count > 0) EndLink(_links.Pop());
                 _links.Push(new Link(url, _depth, new StringBuilder()));
                 break;
         }
@@ -152,6 +160,7 @@ internal sealed class TextPart : HtmlLexer
 
     protected override void OnEndTag(string name)
     {
+        KeepBlocks();
         if (_unseen is not null)
         {
             if (name == _unseen && --_unseenDepth == 0) _unseen = null;
@@ -165,6 +174,13 @@ internal sealed class TextPart : HtmlLexer
             case "a" when _links.Count > 0: EndLink(_links.Pop()); break;
         }
         Block(name);
+    }
+
+    /// <summary>A block that opens in one tag and closes in another must stay; one that is whole within the tag has done its work there.</summary>
+    private void KeepBlocks()
+    {
+        if (Piece.AreWhole(_inTag)) return;
+        foreach (var piece in _inTag) Construct(piece);
     }
 
     private bool Hidden() =>
@@ -251,10 +267,10 @@ internal sealed class TextPart : HtmlLexer
                 EndLink(_links.Pop());
                 if (piece.Name == "btn") _breaks = Math.Max(_breaks, 2);
                 break;
-            case "img" when arguments.Count > 3 && arguments[3].Count > 0:
-                Words("[", verbatim: true);
-                foreach (var part in arguments[3]) Inline(part);
-                Words("]", verbatim: true);
+            // "URL :: class, id, alt, width, height"; an alt that Liquid makes is not worth guessing its commas.
+            case "img" when arguments.Count > 1 && arguments[1] is [{ Kind: PieceKind.Literal } attributes]
+                && attributes.Text.Split(',') is { Length: > 2 } parts && parts[2].Trim() is { Length: > 0 } alt:
+                Words($"[{alt}]", verbatim: true);
                 break;
         }
     }
@@ -272,7 +288,7 @@ internal sealed class TextPart : HtmlLexer
     {
         foreach (var c in text)
         {
-            if (c is '\u00AD' or '\u034F' or '\u200B' or '\uFEFF') continue;
+            if (c is TrackedLinks.SignedTarget or '\u00AD' or '\u034F' or '\u200B' or '\uFEFF') continue;
             if (_pre > 0 && c == '\n')
             {
                 Break();
@@ -345,10 +361,10 @@ internal sealed class TextPart : HtmlLexer
 
     private void Finish()
     {
+        while (_links.Count > 0) EndLink(_links.Pop());
         if (_notes.Count > 0)
         {
             (_breaks, _quotes, _pre) = (2, 0, 0);
-            _links.Clear();
             for (var i = 0; i < _notes.Count; i++)
             {
                 Words($"[{(i + 1).ToString(CultureInfo.InvariantCulture)}] ", verbatim: true);
@@ -356,7 +372,7 @@ internal sealed class TextPart : HtmlLexer
                 _breaks = 1;
             }
         }
-        _text.Append('\n');
+        if (_newlines == 0) _text.Append('\n');
         FlushText();
     }
 }

@@ -30,6 +30,8 @@ internal sealed class TrackedLinks : HtmlLexer
     {
         var links = new TrackedLinks(signs);
         foreach (var piece in page) links.Read(piece);
+        // A value that never ends is kept as it was.
+        if (links._value is not null) links._pieces.AddRange(links._value);
         return (links._pieces, links._targets);
     }
 
@@ -37,21 +39,29 @@ internal sealed class TrackedLinks : HtmlLexer
     {
         if (piece.Kind != PieceKind.Literal)
         {
-            Hole();
-            (_value ?? _pieces).Add(piece);
+            if (piece.IsMarkup && _value is not null)
+            {
+                // Elements within a value: no target that anyone meant.
+                _pieces.AddRange(_value);
+                _value = null;
+            }
+            var isText = State == HtmlState.Text;
+            Pass(piece);
+            (_value ?? _pieces).Add(piece.Name is "link" or "btn" && isText ? BentoTag(piece) : piece);
             return;
         }
         (_literal, _copied, _inValueFrom) = (piece.Text, 0, 0);
         Feed(piece.Text);
         var rest = piece.Text[(_value is null ? _copied : _inValueFrom)..];
         if (rest.Length > 0) (_value ?? _pieces).Add(Piece.Literal(rest));
+        _copied = piece.Text.Length;
     }
 
     protected override void OnValueStart()
     {
         if (Tag is not ("a" or "area") || Attribute != "href") return;
         _value = [];
-        if (_literal.Length > 0 && Position < _literal.Length) CopyTo(Position);
+        CopyTo(Position);
         _inValueFrom = Position;
     }
 
@@ -70,6 +80,18 @@ internal sealed class TrackedLinks : HtmlLexer
         _copied = position;
     }
 
+    /// <summary><c>{% btn URL :: label %}</c> with its target rewritten like that of an anchor.</summary>
+    private Piece BentoTag(Piece tag)
+    {
+        var arguments = tag.Arguments();
+        if (arguments.Count < 2 || arguments[0].Count == 0) return tag;
+        var target = string.Concat(Rewrite(arguments[0]).Select(piece => piece.Text));
+        var rest = tag.Inner[(tag.Inner.IndexOf("::", ArgumentLength(arguments[0]), StringComparison.Ordinal))..];
+        return Piece.Tag(tag.Name, $"{tag.Name} {target} {rest}");
+    }
+
+    private static int ArgumentLength(List<Piece> argument) => argument.Sum(piece => piece.Text.Length);
+
     private List<Piece> Rewrite(List<Piece> value)
     {
         if (value.All(piece => piece.Kind == PieceKind.Literal))
@@ -84,7 +106,7 @@ internal sealed class TrackedLinks : HtmlLexer
             }
             return [Piece.Output("ekiben.click"), Piece.Literal(number.ToString(System.Globalization.CultureInfo.InvariantCulture))];
         }
-        if (!_signs || value.Exists(piece => Array.Exists(Untouched, name => piece.Text.Contains(name, StringComparison.Ordinal)))) return value;
+        if (!_signs || !Piece.AreWhole(value) || value.Exists(piece => Array.Exists(Untouched, name => piece.Text.Contains(name, StringComparison.Ordinal)))) return value;
         return
         [
             Piece.Tag("capture", "capture " + Captured), .. value, Piece.Tag("endcapture", "endcapture"),

@@ -36,7 +36,7 @@ internal sealed class BroadcastActions(
     }
 
     /// <summary>The same inside the caller's transaction, which then commits and calls <see cref="EngineSignal.Wake"/>.</summary>
-    /// <param name="counted">The recipients there are, where the caller counted them before its transaction; counted here when null.</param>
+    /// <remarks><c>counted</c> are the recipients there are, where the caller counted them before its transaction; counted here when null.</remarks>
     public async Task<ActionResult> ApproveWithinAsync(Db db, Broadcast broadcast, Actor actor, CancellationToken cancel, long? counted = null)
     {
         if (!actor.MayApprove)

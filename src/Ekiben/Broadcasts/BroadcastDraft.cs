@@ -15,12 +15,13 @@ internal sealed record BroadcastDraft(int Index, Broadcast Broadcast, bool Appro
     public long? CountedRecipients { get; set; }
 }
 
-/// <summary>What the site has that items may name, read once a request.</summary>
-/// <param name="Authors">By id: the first is the default sender.</param>
-/// <param name="Layouts">HTML by public id, of the layouts that the request names.</param>
-/// <param name="Segments">Public ids and rules of the segments that the request names.</param>
+/// <summary>
+/// What the site has that items may name, read once a request: authors by id, of which the first is the default sender; the layouts' HTML
+/// and the segments' rules by public id, as far as the request names them.
+/// </summary>
 internal sealed record BroadcastSurroundings(
     Site Site, string CreatedBy, DateTimeOffset Now, IReadOnlyList<Author> Authors, IReadOnlyDictionary<string, string> Layouts, IReadOnlyDictionary<string, string> Segments)
 {
-    public TimeZoneInfo TimeZone { get; } = TimeZoneInfo.FindSystemTimeZoneById(Site.TimeZone);
+    public TimeZoneInfo TimeZone { get; } =
+        TimeZoneInfo.TryFindSystemTimeZoneById(Site.TimeZone, out var zone) ? zone : TimeZoneInfo.Utc;
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Ekiben.Delivery;
 using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Tags;
@@ -26,6 +27,9 @@ internal sealed class BroadcastItemReader(BroadcastSurroundings surroundings)
     public const int MaxPerHour = 250_000;
 
     private static readonly string[] Types = ["plain", "fancy", "raw", "html", "markdown", "layout"];
+
+    /// <summary>Bento's documents misspelt it for years, and clients copied that.</summary>
+    private static readonly string[] SegmentNames = ["segment_id", "segement_id"];
 
     public bool TryRead(JsonElement item, int index, out BroadcastDraft? draft, out string error)
     {
@@ -248,6 +252,11 @@ internal sealed class BroadcastItemReader(BroadcastSurroundings surroundings)
 
     private string Segment(JsonElement item)
     {
+        if (SegmentNames.Any(name => item.TryGetProperty(name, out var value) && value.ValueKind is not (JsonValueKind.String or JsonValueKind.Number or JsonValueKind.Null)))
+        {
+            throw new ItemException("segment_id must be a text");
+        }
+
         var id = SegmentText(item);
         if (string.IsNullOrEmpty(id))
         {
@@ -257,10 +266,9 @@ internal sealed class BroadcastItemReader(BroadcastSurroundings surroundings)
         return surroundings.Segments.ContainsKey(id) ? id : throw new ItemException($"segment_id {Shown(id)} is no segment of this site");
     }
 
-    /// <summary>Bento's documents misspelt it for years, and clients copied that.</summary>
     private static string? SegmentText(JsonElement item)
     {
-        foreach (var name in (string[])["segment_id", "segement_id"])
+        foreach (var name in SegmentNames)
         {
             if (item.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String or JsonValueKind.Number && value.ToString().Trim() is { Length: > 0 } id)
             {
@@ -343,20 +351,7 @@ internal sealed class BroadcastItemReader(BroadcastSurroundings surroundings)
     {
         try
         {
-            CompiledMessage.Compile(new MessageSource
-            {
-                Subject = broadcast.Subject,
-                PreviewText = broadcast.PreviewText,
-                Content = broadcast.Content,
-                Style = broadcast.Type switch { "plain" => MessageStyle.Plain, "markdown" => MessageStyle.Markdown, _ => MessageStyle.Html },
-                Layout = broadcast.LayoutHtml,
-                FromEmail = broadcast.FromEmail,
-                FromName = broadcast.FromName,
-                SiteName = surroundings.Site.Name,
-                SiteId = surroundings.Site.Uuid,
-                FooterHtml = surroundings.Site.FooterHtml,
-                Broadcast = new BroadcastFacts("0", broadcast.Name, broadcast.CreatedAt),
-            });
+            MessageComposer.Check(broadcast, surroundings.Site);
         }
         catch (CompileException wrong)
         {

@@ -9,7 +9,7 @@ namespace Ekiben.Broadcasts;
 /// While it holds a claimed row it holds a connection, so rows <c>sending</c> never exceed the slots (ledger.md rule 12).
 /// </summary>
 internal sealed class BroadcastLane(
-    SendQueue queue, RelayPool pool, BroadcastFeed feed, FailureWatch watch, RunState state, TimeProvider clock,
+    SendQueue queue, RelayPool pool, BroadcastFeed feed, MessageBuffers buffers, FailureWatch watch, RunState state, TimeProvider clock,
     Func<string, CancellationToken, Task<bool>> hold)
 {
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromSeconds(1);
@@ -42,6 +42,7 @@ internal sealed class BroadcastLane(
                 }
 
                 await SendAsync(message, ending, abort);
+                buffers.Return(message.Buffer);
             }
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)

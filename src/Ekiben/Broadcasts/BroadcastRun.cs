@@ -201,9 +201,10 @@ internal sealed partial class BroadcastRun(
         var feed = new BroadcastFeed(queue, shards, _broadcast.BatchSizePerHour, clock);
         var ready = Channel.CreateBounded<ComposedMessage>(lanes);
         var watch = new FailureWatch();
+        var buffers = new MessageBuffers();
         var work = Enumerable.Range(0, lanes)
-            .Select(_ => new BroadcastLane(queue, pool, feed, watch, State, clock, HoldAsync).RunAsync(ready.Reader, ending, abort))
-            .Append(ComposeAsync(compiled, feed, watch, ready.Writer, ending))
+            .Select(_ => new BroadcastLane(queue, pool, feed, buffers, watch, State, clock, HoldAsync).RunAsync(ready.Reader, ending, abort))
+            .Append(ComposeAsync(compiled, feed, watch, buffers, ready.Writer, ending))
             .ToList();
         // One that fails stops the others; each still records what it has on the wire.
         while (work.Count > 0)
@@ -224,14 +225,15 @@ internal sealed partial class BroadcastRun(
 
     /// <summary>Makes messages ahead of the connections. What cannot be made is recorded at once and stops nobody else.</summary>
     private async Task ComposeAsync(
-        CompiledBroadcast compiled, BroadcastFeed feed, FailureWatch watch, ChannelWriter<ComposedMessage> ready, CancellationTokenSource ending)
+        CompiledBroadcast compiled, BroadcastFeed feed, FailureWatch watch, MessageBuffers buffers, ChannelWriter<ComposedMessage> ready,
+        CancellationTokenSource ending)
     {
         try
         {
             await foreach (var candidate in feed.ReadAsync(ending.Token))
             {
                 State.NextDueAt = feed.WaitingUntil;
-                var buffer = new MessageBuffer();
+                var buffer = buffers.Rent();
                 var date = clock.GetUtcNow();
                 try
                 {
@@ -239,6 +241,7 @@ internal sealed partial class BroadcastRun(
                 }
                 catch (RenderException exception)
                 {
+                    buffers.Return(buffer);
                     await queue.ExchangeAsync(new Exchange(null, null, new RenderFailure(candidate.Shard, candidate.Address, candidate.Attempts, exception.Message)), CancellationToken.None);
                     feed.Settle(candidate);
                     if (watch.RenderFailed(exception.Message) is { } tooMany && await HoldAsync(tooMany, CancellationToken.None))
@@ -296,6 +299,16 @@ internal sealed partial class BroadcastRun(
 
 /// <summary>A message made and not yet claimed.</summary>
 internal sealed record ComposedMessage(Candidate Candidate, DateTimeOffset Date, string EnvelopeSender, MessageBuffer Buffer);
+
+/// <summary>Buffers that go round between the composer and the lanes: as many as messages are ready or on the wire, used again for the next.</summary>
+internal sealed class MessageBuffers
+{
+    private readonly System.Collections.Concurrent.ConcurrentBag<MessageBuffer> _free = [];
+
+    public MessageBuffer Rent() => _free.TryTake(out var buffer) ? buffer : new MessageBuffer();
+
+    public void Return(MessageBuffer buffer) => _free.Add(buffer);
+}
 
 /// <summary>What a run is doing, for pages; the truth about the rows is in the database.</summary>
 internal sealed class RunState

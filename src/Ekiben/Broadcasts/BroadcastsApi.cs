@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ekiben.Segments;
 using Ekiben.Storage;
 using Ekiben.Web;
@@ -53,14 +54,14 @@ internal static class BroadcastsApi
             broadcasts = broadcasts.Where(broadcast => broadcast.Status == status);
         }
 
-        if (request.Query("cursor") is { } cursor)
+        if (!TryReadCursor(request, out var cursor, out var refusal))
         {
-            if (!long.TryParse(cursor, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var before))
-            {
-                return request.BadRequest("cursor is not one of ours.", "unknown_cursor");
-            }
+            return refusal!;
+        }
 
-            var last = new BroadcastId(before);
+        if (cursor is not null)
+        {
+            var last = new BroadcastId(long.Parse(cursor, CultureInfo.InvariantCulture));
             broadcasts = broadcasts.Where(broadcast => broadcast.Id < last);
         }
 
@@ -107,9 +108,13 @@ internal static class BroadcastsApi
             return request.BadRequest("was must be uncertain.", "unknown_state");
         }
 
+        if (!TryReadCursor(request, out var cursor, out refusal))
+        {
+            return refusal!;
+        }
+
         var limit = request.Query("limit", Receipts.DefaultPage, 1, Receipts.MaxPage);
-        return await PageAsync(request, () =>
-            request.Service<Receipts>().ListAsync(broadcast, state, was is not null, request.Query("cursor"), limit, request.Cancel));
+        return Answer.Ok(await request.Service<Receipts>().ListAsync(broadcast, state, was is not null, cursor, limit, request.Cancel));
     });
 
     private static Task<Answer> LeftOutAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast =>
@@ -119,22 +124,14 @@ internal static class BroadcastsApi
             return refusal!;
         }
 
-        var limit = request.Query("limit", Receipts.DefaultPage, 1, Receipts.MaxPage);
-        return await PageAsync(request, () =>
-            request.Service<Receipts>().ListLeftOutAsync(broadcast.Id, reason, request.Query("cursor"), limit, request.Cancel));
-    });
+        if (!TryReadCursor(request, out var cursor, out refusal))
+        {
+            return refusal!;
+        }
 
-    private static async Task<Answer> PageAsync<T>(ApiRequest request, Func<Task<T>> read)
-    {
-        try
-        {
-            return Answer.Ok(await read());
-        }
-        catch (FormatException)
-        {
-            return request.BadRequest("cursor is not one of ours.", "unknown_cursor");
-        }
-    }
+        var limit = request.Query("limit", Receipts.DefaultPage, 1, Receipts.MaxPage);
+        return Answer.Ok(await request.Service<Receipts>().ListLeftOutAsync(broadcast.Id, reason, cursor, limit, request.Cancel));
+    });
 
     private static Task<Answer> AudienceAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast =>
     {
@@ -183,6 +180,16 @@ internal static class BroadcastsApi
     }
 
     private static Answer NoSuchBroadcast(ApiRequest request) => request.NotFound(ActionResult.NotFound.Problem!);
+
+    /// <summary>Every cursor of ours is the last id of a page.</summary>
+    private static bool TryReadCursor(ApiRequest request, out string? cursor, out Answer? refusal)
+    {
+        cursor = request.Query("cursor");
+        refusal = cursor is null || long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out _)
+            ? null
+            : request.BadRequest("cursor is not one of ours.", "unknown_cursor");
+        return refusal is null;
+    }
 
     private static bool TryReadWord<T>(ApiRequest request, string name, out T? value, out Answer? refusal) where T : struct, Enum
     {

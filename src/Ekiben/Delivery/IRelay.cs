@@ -33,7 +33,13 @@ internal interface IRelayConnection : IAsyncDisposable
 /// <param name="EnvelopeSender">MAIL FROM: the same on every attempt.</param>
 /// <param name="Recipient">RCPT TO.</param>
 /// <param name="Bytes">The message with CRLF line ends, not dot-stuffed.</param>
-internal readonly record struct OutgoingMessage(Storage.SiteId Site, string EnvelopeSender, string Recipient, ReadOnlyMemory<byte> Bytes);
+internal readonly record struct OutgoingMessage(Storage.SiteId Site, string EnvelopeSender, string Recipient, ReadOnlyMemory<byte> Bytes)
+{
+    /// <summary>The bytes to read, not copied.</summary>
+    public Stream AsStream() => System.Runtime.InteropServices.MemoryMarshal.TryGetArray(Bytes, out var array)
+        ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
+        : new MemoryStream(Bytes.ToArray(), writable: false);
+}
 
 /// <summary>No connection to the relay could be made.</summary>
 /// <param name="message">One sentence for people.</param>

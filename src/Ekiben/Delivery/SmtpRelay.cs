@@ -110,7 +110,7 @@ internal sealed class SmtpConnection(SmtpClient client, PhaseLog phases, TimePro
         phases.Begin(message.Bytes.Length);
         try
         {
-            using var mime = await MimeMessage.LoadAsync(new MemoryStream(message.Bytes.ToArray(), writable: false), abort);
+            using var mime = await MimeMessage.LoadAsync(message.AsStream(), abort);
             var reply = await client.SendAsync(WireFormat, mime, new MailboxAddress(null, message.EnvelopeSender), [new MailboxAddress(null, message.Recipient)], abort);
             return new DeliveryOutcome.Accepted(SmtpReply.Of(250, reply));
         }
@@ -118,9 +118,10 @@ internal sealed class SmtpConnection(SmtpClient client, PhaseLog phases, TimePro
         {
             IsUsable = client.IsConnected && exception.StatusCode != SmtpStatusCode.ServiceNotAvailable;
             var reply = SmtpReply.Of((int)exception.StatusCode, exception.Message);
+            var phase = PhaseOf(exception);
             return (int)exception.StatusCode >= 500
-                ? new DeliveryOutcome.Refused(phases.Phase, reply)
-                : new DeliveryOutcome.Deferred(phases.Phase, reply);
+                ? new DeliveryOutcome.Refused(phase, reply)
+                : new DeliveryOutcome.Deferred(phase, reply);
         }
         catch (Exception exception) when (exception is IOException or SocketException or SmtpProtocolException or ServiceNotConnectedException
                                               or OperationCanceledException or ObjectDisposedException or TimeoutException)
@@ -151,6 +152,15 @@ internal sealed class SmtpConnection(SmtpClient client, PhaseLog phases, TimePro
 
         client.Dispose();
     }
+
+    /// <summary>With PIPELINING, MAIL and RCPT leave together: which of them was refused is in MailKit's error, not in what was last written.</summary>
+    private SmtpPhase PhaseOf(SmtpCommandException exception) => exception.ErrorCode switch
+    {
+        SmtpErrorCode.SenderNotAccepted => SmtpPhase.Mail,
+        SmtpErrorCode.RecipientNotAccepted => SmtpPhase.Rcpt,
+        SmtpErrorCode.MessageNotAccepted => phases.Phase < SmtpPhase.Data ? SmtpPhase.Dot : phases.Phase,
+        _ => phases.Phase,
+    };
 
     private static FormatOptions Wire()
     {

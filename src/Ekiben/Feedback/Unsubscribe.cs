@@ -13,10 +13,19 @@ namespace Ekiben.Feedback;
 /// </summary>
 internal static class Unsubscribe
 {
+    /// <summary>No script, nothing from elsewhere; the one form posts to this page.</summary>
+    private const string Policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
     public static void MapUnsubscribe(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/u/{token}", ShowAsync).AllowAnonymous();
-        app.MapPost("/u/{token}", ActAsync).AllowAnonymous().DisableAntiforgery();
+        var pages = app.MapGroup("/u").AllowAnonymous().DisableAntiforgery().AddEndpointFilter((context, next) =>
+        {
+            context.HttpContext.Response.Headers.ContentSecurityPolicy = Policy;
+            context.HttpContext.Response.Headers["Referrer-Policy"] = "no-referrer";
+            return next(context);
+        });
+        pages.MapGet("/{token}", ShowAsync);
+        pages.MapPost("/{token}", ActAsync);
     }
 
     private static async Task<Results<RazorComponentResult<UnsubscribePage>, RazorComponentResult<LinkUnknownPage>>> ShowAsync(

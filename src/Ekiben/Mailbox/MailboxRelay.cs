@@ -21,7 +21,7 @@ internal sealed class MailboxRelay(MailboxStore store) : IRelay
         {
             try
             {
-                var headers = await HeaderList.LoadAsync(new MemoryStream(message.Bytes.ToArray(), writable: false), CancellationToken.None);
+                var headers = await HeaderList.LoadAsync(message.AsStream(), CancellationToken.None);
                 await store.DeliverAsync(
                     message.Site,
                     message.EnvelopeSender,

@@ -59,7 +59,10 @@ internal sealed record SmtpSinkOptions
     /// <summary>Messages kept by <see cref="KeepMessages"/>; more are deferred with 452, since memory is finite.</summary>
     public int MaxKeptMessages { get; init; } = 500_000;
 
-    /// <summary>How long a client may be silent. RFC 5321 §4.5.3.2.7 asks for at least five minutes.</summary>
+    /// <summary>
+    /// How long a client may be silent. RFC 5321 §4.5.3.2.7 asks for at least five minutes. Tests that move the clock far give
+    /// <see cref="TimeSpan.MaxValue"/>, which is no limit.
+    /// </summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How long a stalled connection is held: well over the ten minutes a client waits after the dot (RFC 5321 §4.5.3.2.6).</summary>

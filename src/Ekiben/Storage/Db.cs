@@ -67,6 +67,13 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             WHERE st.subscriber_id = {subscriber.Value} AND t.discarded_at IS NULL ORDER BY t.name
             """).ToListAsync(cancel);
 
+    /// <summary>The ids of a subscriber's tags, deleted ones left out.</summary>
+    public async Task<IReadOnlyList<long>> TagIdsOfAsync(SubscriberId subscriber, CancellationToken cancel) =>
+        await Database.SqlQuery<long>($"""
+            SELECT t.id AS "Value" FROM subscriber_tags st JOIN tags t ON t.id = st.tag_id
+            WHERE st.subscriber_id = {subscriber.Value} AND t.discarded_at IS NULL ORDER BY t.id
+            """).ToListAsync(cancel);
+
     public void UseSite(SiteId site) => (Site, EverySite) = (site, false);
 
     public void UseEverySite() => (Site, EverySite) = (default, true);

@@ -22,6 +22,11 @@ internal readonly record struct BroadcastId(long Value) : IId<BroadcastId>
 {
     public static BroadcastId From(long value) => new(value);
 
+    // Pages of broadcasts go by id, newest first.
+    public static bool operator <(BroadcastId left, BroadcastId right) => left.Value < right.Value;
+
+    public static bool operator >(BroadcastId left, BroadcastId right) => left.Value > right.Value;
+
     public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);
 }
 

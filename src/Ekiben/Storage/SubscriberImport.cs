@@ -5,7 +5,7 @@ using Ekiben.Subscribers;
 namespace Ekiben.Storage;
 
 /// <summary>
-/// Writes and reads people with hand-written SQL: an import is a hot path. It adds and changes; it never lifts an unsubscription
+/// Writes people with hand-written SQL: an import is a hot path. It adds and changes; it never lifts an unsubscription
 /// or a suppression.
 /// </summary>
 internal abstract class SubscriberImport
@@ -18,9 +18,6 @@ internal abstract class SubscriberImport
     /// Tags and fields that the site does not have are made; a deleted tag that is given again comes back.
     /// </summary>
     public abstract Task ImportAsync(Db db, SiteId site, IReadOnlyList<SubscriberRecord> records, DateTimeOffset now, CancellationToken cancel);
-
-    /// <summary>The ids of the tags that a person carries, deleted ones left out.</summary>
-    public abstract Task<IReadOnlyList<long>> TagIdsAsync(Db db, SubscriberId subscriber, CancellationToken cancel);
 }
 
 /// <summary>What an import says about one person. Names that are null and fields that are not named stay as they are.</summary>

@@ -99,7 +99,7 @@ internal static class BentoSubscribersApi
 
     private static async Task<BentoRecord> RecordAsync(ApiRequest request, Subscriber subscriber)
     {
-        var tagIds = await request.Service<SubscriberImport>().TagIdsAsync(request.Db, subscriber.Id, request.Cancel);
+        var tagIds = await request.Db.TagIdsOfAsync(subscriber.Id, request.Cancel);
         var fields = JsonNode.Parse(subscriber.Fields)!.AsObject();
         if (subscriber.FirstName is { } first)
         {

@@ -121,7 +121,7 @@ internal sealed class SubscriberItemReader(InstanceKey instanceKey)
 
         public List<KeyValuePair<string, JsonElement>> Custom { get; } = [];
 
-        /// <param name="own">Beside the e-mail, and so before one of the same name in the nested object.</param>
+        /// <remarks>What stands beside the e-mail (its own) goes before a name in the nested object.</remarks>
         public void Add(string key, JsonElement value, bool own)
         {
             switch (key)

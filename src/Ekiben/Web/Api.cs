@@ -28,6 +28,8 @@ internal static class Api
         services.AddSingleton<BadLoginLimit>();
         services.AddSingleton<Idempotency>();
         services.ConfigureHttpJsonOptions(json => ApiJson.Apply(json.SerializerOptions));
+        // The framework logs every refused key; under an attack that would be all there is in the log. The limit says it by 429.
+        services.AddLogging(logging => logging.AddFilter(typeof(ApiKeyAuthentication).FullName, LogLevel.Warning));
         services.AddAuthentication()
             .AddScheme<AuthenticationSchemeOptions, ApiKeyAuthentication>(ApiKeyAuthentication.SchemeName, null)
             .AddPolicyScheme(AnyLogin, null, either => either.ForwardDefaultSelector = http =>

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using Scalar.AspNetCore;
@@ -71,9 +72,19 @@ internal static class ApiDocs
     public static void MapApiDocs(this WebApplication app)
     {
         app.MapOpenApi(DocumentPath).RequireAuthorization(Api.AnyLoginPolicy);
-        app.MapScalarApiReference(PagePath, (page, http) =>
+
+        // The page's own script is mapped for everybody; here it needs what its page needs.
+        var pages = app.MapGroup("").RequireAuthorization(Api.AnyLoginPolicy);
+        ((IEndpointConventionBuilder)pages).Finally(endpoint =>
         {
-            var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
+            foreach (var open in endpoint.Metadata.OfType<IAllowAnonymous>().ToList())
+            {
+                endpoint.Metadata.Remove(open);
+            }
+        });
+        pages.MapScalarApiReference(PagePath, (page, http) =>
+        {
+            var nonce = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
             // Scalar's page is one inline module: it runs by nonce, everything else stays as strict as the platform's own pages.
             http.Response.Headers.ContentSecurityPolicy =
                 $"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
@@ -83,7 +94,7 @@ internal static class ApiDocs
             page.WithTitle("Ekiben API").WithOpenApiRoutePattern(DocumentPath).WithNonce(nonce).DisableDefaultFonts().DisableAgent().DisableMcp().DisableTelemetry();
             page.HideClientButton = true;
             page.ShowDeveloperTools = DeveloperToolsVisibility.Never;
-        }).RequireAuthorization(Api.AnyLoginPolicy);
+        });
     }
 
     private static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancel)

@@ -4,6 +4,7 @@ using Ekiben.Mailbox.Pages;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Components.Authorization;
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting.StaticWebAssets;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Identity;
@@ -30,7 +31,12 @@ internal static class Platform
             identity.Lockout.MaxFailedAccessAttempts = LogIns.MaxFailures;
             identity.Lockout.DefaultLockoutTimeSpan = LogIns.LockoutSpan;
         });
-        services.AddAntiforgery(antiforgery => antiforgery.Cookie.Name = "ekiben-form");
+        services.AddAntiforgery(antiforgery =>
+        {
+            antiforgery.Cookie.Name = "ekiben-form";
+            // frame-ancestors says it, and says it for the previews' own frames too.
+            antiforgery.SuppressXFrameOptionsHeader = true;
+        });
         services.AddAuthorization();
         services.AddCascadingAuthenticationState();
         services.AddScoped<AuthenticationStateProvider, LoginRevalidation>();
@@ -56,13 +62,18 @@ internal static class Platform
     public static void MapPlatform(this WebApplication app)
     {
         app.UseSecurityHeaders();
-        app.UseWhen(IsPage, pages => pages.UseExceptionHandler(new ExceptionHandlerOptions
+        app.UseExceptionHandler("/error", createScopeForErrors: true);
+        app.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
+        app.Use(static (http, next) =>
         {
-            ExceptionHandler = static http => new RazorComponentResult<ErrorPage>().ExecuteAsync(http),
-        }));
-        app.UseStatusCodePages(static context => IsPage(context.HttpContext) && context.HttpContext.Response.StatusCode == StatusCodes.Status404NotFound
-            ? new RazorComponentResult<NotFoundPage> { StatusCode = StatusCodes.Status404NotFound }.ExecuteAsync(context.HttpContext)
-            : Task.CompletedTask);
+            // A program gets the bare status, and so does a frame or a file; a person gets a page.
+            if (!(IsPage(http) && AsksForPage(http)) && http.Features.Get<IStatusCodePagesFeature>() is { } pages)
+            {
+                pages.Enabled = false;
+            }
+
+            return next(http);
+        });
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseAntiforgery();
@@ -78,6 +89,8 @@ internal static class Platform
     }
 
     private static bool IsPage(HttpContext http) => !http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal);
+
+    private static bool AsksForPage(HttpContext http) => http.Request.Headers.Accept.Any(accept => accept?.Contains("text/html", StringComparison.Ordinal) == true);
 
     private static void ConfigureCookie(CookieAuthenticationOptions cookie)
     {
@@ -124,9 +137,13 @@ internal static class Platform
         }
     }
 
-    private static async Task<RedirectHttpResult> LogOutAsync(HttpContext http, SignInManager<User> signIn, Microsoft.AspNetCore.Antiforgery.IAntiforgery antiforgery)
+    private static async Task<Results<RedirectHttpResult, BadRequest>> LogOutAsync(HttpContext http, SignInManager<User> signIn, Microsoft.AspNetCore.Antiforgery.IAntiforgery antiforgery)
     {
-        await antiforgery.ValidateRequestAsync(http);
+        if (!await antiforgery.IsRequestValidAsync(http))
+        {
+            return TypedResults.BadRequest();
+        }
+
         await signIn.SignOutAsync();
         return TypedResults.Redirect("/login");
     }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using Ekiben.Broadcasts;
@@ -38,7 +39,8 @@ internal sealed class PublicLinks(EkibenOptions options, InstanceKey instanceKey
         (broadcast, subscriber) = (default, default);
         Span<byte> token = stackalloc byte[TokenLength];
         if (text.Length != Base64Url.GetEncodedLength(TokenLength)
-            || !Base64Url.TryDecodeFromChars(text, token, out var written)
+            // The Try… form throws on letters that are none of base64url's.
+            || Base64Url.DecodeFromChars(text, token, out _, out var written) != OperationStatus.Done
             || written != TokenLength
             || !instanceKey.Verifies(Purpose, token[..16], token[16..]))
         {

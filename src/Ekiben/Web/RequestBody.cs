@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Ekiben.Web;
 
@@ -58,14 +60,39 @@ internal sealed class RequestBody
     /// <exception cref="BadHttpRequestException">The body is larger than <see cref="RequestLimits.MaxBodyBytes"/> (413), or the client gave up.</exception>
     public static async Task<RequestBody> ReadAsync(HttpRequest request, CancellationToken cancel)
     {
-        if (request.ContentLength is 0 || HttpMethods.IsGet(request.Method) && request.ContentLength is null)
+        if (request.ContentLength is 0 || (HttpMethods.IsGet(request.Method) && request.ContentLength is null))
         {
             return new RequestBody(default, null, null);
         }
 
+        // A client that is still sending when the connection closes never sees the refusal: somewhat too much is read to its end and dropped.
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = RequestLimits.MaxDroppedBytes;
+        }
+
         using var buffer = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, RequestLimits.MaxBodyBytes));
-        await request.Body.CopyToAsync(buffer, cancel);
-        return Parse(buffer.ToArray());
+        var piece = ArrayPool<byte>.Shared.Rent(64 << 10);
+        try
+        {
+            long total = 0;
+            for (int read; (read = await request.Body.ReadAsync(piece, cancel)) > 0;)
+            {
+                total += read;
+                if (total <= RequestLimits.MaxBodyBytes)
+                {
+                    buffer.Write(piece, 0, read);
+                }
+            }
+
+            return total <= RequestLimits.MaxBodyBytes
+                ? Parse(buffer.ToArray())
+                : throw new BadHttpRequestException("too large", StatusCodes.Status413PayloadTooLarge);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
+        }
     }
 
     private static RequestBody Parse(byte[] bytes)

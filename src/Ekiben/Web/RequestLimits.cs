@@ -6,6 +6,9 @@ internal static class RequestLimits
     /// <summary>Of a whole request: 100 broadcasts of ordinary size fit many times over.</summary>
     public const int MaxBodyBytes = 16 << 20;
 
+    /// <summary>What a larger body may have and still be answered 413 in good order; beyond it the connection is cut.</summary>
+    public const int MaxDroppedBytes = 64 << 20;
+
     /// <summary>Of one broadcast's content or one layout; Gmail clips a message at a tenth of it.</summary>
     public const int MaxContentBytes = 1 << 20;
 

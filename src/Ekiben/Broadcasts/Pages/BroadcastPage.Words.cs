@@ -71,9 +71,10 @@ public sealed partial class BroadcastPage
 
     private string ApproveLabel() => _count is { } count ? $"Approve for {Wording.People(count.Recipients)}" : "Approve";
 
-    /// <summary>Nobody approves a number that is not known yet, or nobody at all at once.</summary>
+    /// <summary>Nobody approves a number that is not known yet, nobody at all at once, or a message that cannot be made.</summary>
     private bool ApprovalBlocked() =>
-        _asked?.Kind == ActionKind.Approve && (_count is null || (_count.Recipients == 0 && !(_reviewed!.Broadcast.SendAt > Clock.GetUtcNow())));
+        _asked?.Kind == ActionKind.Approve
+        && (_count is null || _findings.Any(f => f.Blocks) || (_count.Recipients == 0 && !(_reviewed!.Broadcast.SendAt > Clock.GetUtcNow())));
 
     private string ApprovalSentence()
     {
@@ -126,7 +127,7 @@ public sealed partial class BroadcastPage
         var left = receipt.Moving;
         if (left == 0)
         {
-            return $"Nobody is left. {Wording.Number(receipt.Accepted)} accepted by the relay.";
+            return "Nobody is left to try.";
         }
 
         if (broadcast.Status is not BroadcastStatus.Sending)

@@ -1,3 +1,5 @@
+using Ekiben.Delivery;
+using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -13,8 +15,8 @@ internal sealed record ReviewedBroadcast(Broadcast Broadcast, Site Site, Approva
     public string RuleInWords => Pages.RuleInWords.Describe(Rule.InclusiveTags, Rule.ExclusiveTags, SegmentName, Rule.Segment);
 }
 
-/// <summary>Something about the audience that a person should know before approving.</summary>
-internal sealed record Finding(string Text, bool Serious);
+/// <summary>Something that a person should know before approving; what <c>Blocks</c> cannot be approved at all.</summary>
+internal sealed record Finding(string Text, bool Blocks = false);
 
 /// <summary>A person for whom the message is shown.</summary>
 internal sealed record SamplePerson(SubscriberId Id, string Email, string? FirstName, string? LastName);
@@ -62,22 +64,31 @@ internal sealed class BroadcastReview(Database database, Audiences audiences)
         var findings = new List<Finding>();
         foreach (var tag in await audiences.UnknownTagsAsync(site, rule.InclusiveTags, cancel))
         {
-            findings.Add(new Finding($"There is no tag “{tag}”: it matches nobody.", Serious: true));
+            findings.Add(new Finding($"There is no tag “{tag}”: it matches nobody."));
         }
 
         foreach (var tag in await audiences.UnknownTagsAsync(site, rule.ExclusiveTags, cancel))
         {
-            findings.Add(new Finding($"There is no tag “{tag}”: it excludes nobody.", Serious: true));
+            findings.Add(new Finding($"There is no tag “{tag}”: it excludes nobody."));
         }
 
         if (broadcast.SegmentId.Length > 0 && rule.Segment is null)
         {
-            findings.Add(new Finding("The segment it names is gone: that condition counts for nothing now.", Serious: true));
+            findings.Add(new Finding("The segment it names is gone: that condition counts for nothing now."));
+        }
+
+        try
+        {
+            MessageComposer.Check(broadcast, reviewed.Site);
+        }
+        catch (CompileException error)
+        {
+            findings.Add(new Finding(MessagePreviews.Describe(error), Blocks: true));
         }
 
         if (count.Recipients == 0)
         {
-            findings.Add(new Finding("This reaches nobody now.", Serious: true));
+            findings.Add(new Finding("This reaches nobody now."));
         }
 
         return findings;

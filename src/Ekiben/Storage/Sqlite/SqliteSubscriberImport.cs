@@ -5,7 +5,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Ekiben.Fields;
 using Microsoft.Data.Sqlite;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Ekiben.Storage.Sqlite;
@@ -13,7 +12,7 @@ namespace Ekiben.Storage.Sqlite;
 /// <summary>The import on SQLite: a handful of statements, prepared once and run for every record on the transaction's own connection.</summary>
 internal sealed class SqliteSubscriberImport : SubscriberImport
 {
-    public override async Task ImportAsync(Db db, SiteId site, IReadOnlyList<SubscriberRecord> records, DateTimeOffset now, CancellationToken cancel)
+    public override Task ImportAsync(Db db, SiteId site, IReadOnlyList<SubscriberRecord> records, DateTimeOffset now, CancellationToken cancel)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(records.Count, MaxRecords);
         var transaction = (SqliteTransaction)(db.Database.CurrentTransaction ?? throw new InvalidOperationException("an import needs an open transaction"))
@@ -25,34 +24,7 @@ internal sealed class SqliteSubscriberImport : SubscriberImport
             import.Write(record);
         }
 
-        await Task.CompletedTask;
-    }
-
-    public override async Task<IReadOnlyList<long>> TagIdsAsync(Db db, SubscriberId subscriber, CancellationToken cancel)
-    {
-        await db.Database.OpenConnectionAsync(cancel);
-        try
-        {
-            await using var command = (SqliteCommand)db.Database.GetDbConnection().CreateCommand();
-            command.Transaction = (SqliteTransaction?)db.Database.CurrentTransaction?.GetDbTransaction();
-            command.CommandText = """
-                SELECT st.tag_id FROM subscriber_tags st JOIN tags t ON t.id = st.tag_id
-                WHERE st.subscriber_id = @subscriber AND t.discarded_at IS NULL ORDER BY st.tag_id
-                """;
-            command.Parameters.AddWithValue("@subscriber", subscriber.Value);
-            var ids = new List<long>();
-            await using var reader = await command.ExecuteReaderAsync(cancel);
-            while (await reader.ReadAsync(cancel))
-            {
-                ids.Add(reader.GetInt64(0));
-            }
-
-            return ids;
-        }
-        finally
-        {
-            await db.Database.CloseConnectionAsync();
-        }
+        return Task.CompletedTask;
     }
 
     /// <summary>The statements of one import, and the tags and fields it has met. SQLite's calls are synchronous, so these are too.</summary>
@@ -155,7 +127,11 @@ internal sealed class SqliteSubscriberImport : SubscriberImport
                 if (found.Read())
                 {
                     address = found.GetInt64(0);
-                    (subscriber, stored) = found.IsDBNull(1) ? (null, null) : (found.GetInt64(1), found.GetString(2));
+                    if (!found.IsDBNull(1))
+                    {
+                        (subscriber, stored) = (found.GetInt64(1), found.GetString(2));
+                    }
+
                     blank = found.GetBoolean(3);
                 }
             }

@@ -1,0 +1,181 @@
+using Ekiben.Tests.Fixture;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Ekiben.Tests.Broadcasts;
+
+/// <summary>Every answer a relay can give, and the silence after which nobody knows.</summary>
+public class When_the_relay_misbehaves
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_refused_recipient_is_suppressed_and_not_retried()
+    {
+        await using var app = await SendingApp.StartAsync(["rcpt:550 5.1.1:to=p3@*"]);
+        await app.PeopleAsync(10);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "sent");
+        Assert.Equal((9, 1), (receipt.Number("accepted"), receipt.Number("refused")));
+        var refused = Assert.Single(await app.RecipientsAsync(id, "state=refused"));
+        Assert.Equal(("p3@example.com", 550, 1), (refused.GetProperty("email").GetString(), refused.GetProperty("code").GetInt32(), refused.GetProperty("attempts").GetInt32()));
+        var next = await app.UntilStatusAsync(await app.SendAsync(), "sent");
+        Assert.Equal((1, 9), (next.Number("suppressed_before"), next.Number("accepted")));
+    }
+
+    [Fact]
+    public async Task A_refusal_by_policy_refuses_the_message_and_spares_the_address()
+    {
+        await using var app = await SendingApp.StartAsync(["dot:554 5.7.1:to=p3@*"]);
+        await app.PeopleAsync(10);
+        var receipt = await app.UntilStatusAsync(await app.SendAsync(), "sent");
+        Assert.Equal((9, 1), (receipt.Number("accepted"), receipt.Number("refused")));
+        app.Sink.ReplaceFaults();
+        Assert.Equal(10, (await app.UntilStatusAsync(await app.SendAsync(), "sent")).Number("accepted"));
+    }
+
+    [Theory]
+    [InlineData("mail:451 4.3.0:first=3")]
+    [InlineData("rcpt:450 4.2.0:first=3")]
+    [InlineData("data:451 4.3.0:first=3")]
+    [InlineData("dot:452 4.3.1:first=3")]
+    [InlineData("rcpt:421 4.7.0:first=3")]
+    public async Task Deferred_recipients_come_back_when_their_time_has_come(string fault)
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(60));
+        await using var app = await SendingApp.StartAsync([fault], connections: 1, clock: clock);
+        await app.PeopleAsync(6);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilAsync(id, r => r.Number("deferred") == 3 && r.Number("accepted") == 3);
+        Assert.Equal("sending", receipt.GetProperty("status").GetString());
+        await AdvanceUntilAsync(app, id, clock, "sent");
+        receipt = await app.ReceiptAsync(id);
+        Assert.Equal(6, receipt.Number("accepted"));
+        Assert.Equal(6, app.Accepted.Select(m => m.MessageId).Distinct().Count());
+        Assert.Equal(6, app.Accepted.Count);
+    }
+
+    [Fact]
+    public async Task A_recipient_deferred_for_three_days_expires()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(60));
+        await using var app = await SendingApp.StartAsync(["rcpt:450 4.2.0:to=p1@*"], connections: 1, clock: clock);
+        await app.PeopleAsync(2);
+        var id = await app.SendAsync();
+        await app.UntilAsync(id, r => r.Number("deferred") == 1 && r.Number("accepted") == 1);
+        await AdvanceUntilAsync(app, id, clock, "sent");
+        var receipt = await app.ReceiptAsync(id);
+        Assert.Equal((1, 1), (receipt.Number("expired"), receipt.Number("accepted")));
+    }
+
+    [Fact]
+    public async Task A_lost_reply_makes_the_row_uncertain_and_it_is_sent_once_more()
+    {
+        await using var app = await SendingApp.StartAsync(["dot:accept-then-close:first=1"], connections: 1);
+        await app.PeopleAsync(5);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "sent");
+        Assert.Equal((5, 1, 1, 0), (receipt.Number("accepted"), receipt.Number("uncertain_ever"), receipt.Number("resent"), receipt.Number("uncertain")));
+        // Two copies of one message, and both say so.
+        Assert.Equal(6, app.Accepted.Count);
+        Assert.Equal(5, app.Accepted.Select(message => message.MessageId).Distinct().Count());
+        Assert.Single(await app.RecipientsAsync(id, "was=uncertain"));
+    }
+
+    [Fact]
+    public async Task Under_hold_an_uncertain_row_is_never_sent_again()
+    {
+        await using var app = await SendingApp.StartAsync(["dot:accept-then-close:first=1"], connections: 1);
+        await app.PeopleAsync(5);
+        var id = await app.DraftAsync();
+        app.Sql($"UPDATE broadcasts SET uncertain_policy = 'hold' WHERE id = {id}");
+        Assert.Equal(200, (int)(await app.ActAsync(id, "approval")).Status);
+        var receipt = await app.UntilStatusAsync(id, "sent");
+        Assert.Equal((4, 1, 0), (receipt.Number("accepted"), receipt.Number("uncertain"), receipt.Number("resent")));
+        Assert.Equal(5, app.Accepted.Count);
+        Assert.Equal(5, app.Accepted.Select(message => message.MessageId).Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData("dot:accept-then-close")]
+    [InlineData("dot:450 4.2.0")]
+    [InlineData("rcpt:550 5.1.1:after=1")]
+    public async Task A_second_try_that_is_not_accepted_stays_uncertain_for_good(string secondTry)
+    {
+        await using var app = await SendingApp.StartAsync(["dot:accept-then-close:first=1", secondTry], connections: 1);
+        await app.PeopleAsync(1);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "sent");
+        Assert.Equal((1, 1, 1), (receipt.Number("uncertain"), receipt.Number("uncertain_ever"), receipt.Number("resent")));
+        Assert.True(receipt.IsBalanced());
+    }
+
+    [Theory]
+    [InlineData("mail:close:first=2")]
+    [InlineData("rcpt:close:first=2")]
+    [InlineData("data:close:first=2")]
+    [InlineData("rcpt:rst:first=2")]
+    public async Task A_connection_that_dies_before_the_body_costs_nobody_anything(string fault)
+    {
+        await using var app = await SendingApp.StartAsync([fault], connections: 1);
+        await app.PeopleAsync(5);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "sent");
+        Assert.Equal((5, 0), (receipt.Number("accepted"), receipt.Number("uncertain_ever")));
+        Assert.Equal(5, app.Accepted.Count);
+        Assert.All(await app.RecipientsAsync(id), r => Assert.Equal(1, r.GetProperty("attempts").GetInt32()));
+    }
+
+    [Fact]
+    public async Task A_relay_that_refuses_the_sender_holds_the_broadcast_and_no_recipient_is_blamed()
+    {
+        await using var app = await SendingApp.StartAsync(["mail:550 5.7.1"]);
+        await app.PeopleAsync(5);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "held");
+        Assert.Equal(5, receipt.Number("pending"));
+        Assert.Contains("550 5.7.1", await app.ReasonAsync(id), StringComparison.Ordinal);
+        app.Sink.ReplaceFaults();
+        Assert.Equal(200, (int)(await app.ActAsync(id, "resume")).Status);
+        Assert.Equal(5, (await app.UntilStatusAsync(id, "sent")).Number("accepted"));
+    }
+
+    [Fact]
+    public async Task A_wrong_password_holds_the_broadcast()
+    {
+        await using var app = await SendingApp.StartAsync(credentials: new Ekiben.Sink.SinkCredentials("me", "right"), login: "me:wrong@");
+        await app.PeopleAsync(5);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "held");
+        Assert.Equal(5, receipt.Number("pending"));
+        Assert.Contains("user name or password", await app.ReasonAsync(id), StringComparison.Ordinal);
+        Assert.DoesNotContain("wrong", await app.ReasonAsync(id), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Too_many_refusals_hold_the_broadcast_before_the_list_is_lost()
+    {
+        await using var app = await SendingApp.StartAsync(["rcpt:550 5.1.1"], connections: 2);
+        await app.PeopleAsync(300);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "held");
+        Assert.InRange(receipt.Number("refused"), 50, 60);
+        Assert.Contains("were refused", await app.ReasonAsync(id), StringComparison.Ordinal);
+    }
+
+    /// <summary>Moves the clock in steps smaller than any retry delay, until the broadcast is there.</summary>
+    private static async Task AdvanceUntilAsync(SendingApp app, string id, FakeTimeProvider clock, string status)
+    {
+        for (var step = 0; step < 2000; step++)
+        {
+            Cancel.ThrowIfCancellationRequested();
+            if ((await app.ReceiptAsync(id)).GetProperty("status").GetString() == status)
+            {
+                return;
+            }
+
+            clock.Advance(TimeSpan.FromMinutes(4));
+        }
+
+        Assert.Fail($"not {status} after 5 days: {await app.ReceiptAsync(id)}");
+    }
+}
