@@ -39,7 +39,7 @@ internal static class DemoScreen
     public static void ShowReceipt(DemoAccount account)
     {
         var receipt = account.Receipt;
-        var table = NewTable($"{account.Name} ({receipt.Status})", "People", "Number");
+        var table = NewTable($"{account.Name}, {receipt.Status}", "People");
         var lines = ReceiptCommand.Lines(receipt);
         Row(table, "matched", receipt.Matched);
         foreach (var (name, count) in lines.Skip(1).TakeWhile(line => line.Name != "recipients"))
@@ -61,7 +61,7 @@ internal static class DemoScreen
 
     public static void ShowDrafts(IReadOnlyList<DemoDraft> drafts)
     {
-        var table = NewTable("Waiting for approval", "Draft", "Would reach");
+        var table = NewTable("Waiting for approval", "Would reach");
         foreach (var draft in drafts)
         {
             Row(table, draft.Campaign.Name, draft.Reach);
@@ -72,11 +72,11 @@ internal static class DemoScreen
 
     public static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
-    private static Table NewTable(string title, string left, string right)
+    private static Table NewTable(string left, string right)
     {
-        var table = new Table { Title = new TableTitle(Markup.Escape(title)), Border = TableBorder.Rounded };
-        table.AddColumn(new TableColumn(left).NoWrap());
-        table.AddColumn(new TableColumn(right).RightAligned());
+        var table = new Table { Border = TableBorder.Rounded };
+        table.AddColumn(new TableColumn(new Text(left)).NoWrap());
+        table.AddColumn(new TableColumn(new Text(right)).RightAligned());
         return table;
     }
 

@@ -22,11 +22,11 @@ public sealed class DemoTests : IDisposable
     {
         var output = (await RunAsync("--recipients", "300", "--exit", "--urls", "http://127.0.0.1:0")).Succeeded();
 
-        // #4: 150 have an even place and so the tag, 21 of them churned; 6 addresses end in 07 or 57 and 3 in 33, all of even place.
-        var layout = ReceiptIn(output, "Campaign #4");
-        Assert.Equal((150, 21, 6, 3, 120, 120), layout);
+        // Every second person is a customer, 21 of them churned. Of the six who unsubscribed (07 and 57 in each hundred) and the three
+        // who bounced (33), all customers, numbers 107 and 233 churned too: who is excluded counts there first.
+        Assert.Equal((150, 21, 5, 2, 122, 122), ReceiptIn(output, "Campaign #4"));
         Assert.Equal((300, 0, 6, 3, 291, 291), ReceiptIn(output, "Campaign #5"));
-        Assert.Contains("411 messages accepted, 411 in the mailbox.", output, StringComparison.Ordinal);
+        Assert.Contains("413 messages accepted, 413 in the mailbox.", output, StringComparison.Ordinal);
         Assert.Contains("Everything adds up.", output, StringComparison.Ordinal);
         foreach (var draft in (string[])["#1", "#2", "#3a", "#3b"])
         {
@@ -106,7 +106,7 @@ public sealed class DemoTests : IDisposable
 
     private static (int Matched, int Excluded, int Unsubscribed, int Suppressed, int Recipients, int Accepted) ReceiptIn(string output, string campaign)
     {
-        var table = output[output.IndexOf(campaign, output.IndexOf("matched", StringComparison.Ordinal) - 400, StringComparison.Ordinal)..];
+        var table = Regex.Match(output, Regex.Escape(campaign) + "[^\\n]*, sent [\\s\\S]*?balanced[^\\n]*yes").Value;
         return (Number("matched"), Number("- excluded"), Number("- unsubscribed"), Number("- suppressed_before"), Number("= recipients"), Number("  accepted"));
 
         int Number(string name) =>
