@@ -6,72 +6,95 @@ using Ekiben.Sites;
 
 namespace Ekiben.Commands;
 
-/// <summary>The demo's client: the two HTTP APIs with Basic auth, as any other client uses them.</summary>
+/// <summary>The demo's own client: real HTTP with Basic authentication, as any program outside would use the API.</summary>
 internal sealed class DemoClient : IDisposable
 {
+    /// <summary>Of an error's answer, as much as fits a line.</summary>
+    private const int MaxShown = 300;
+
     private readonly HttpClient _http;
     private readonly string _siteUuid;
 
     public DemoClient(string address, NewSite site)
     {
         _siteUuid = site.Site.Uuid;
-        _http = new HttpClient { BaseAddress = new Uri(address), Timeout = TimeSpan.FromMinutes(2) };
+        // No proxy: the server is on this machine.
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(address + "/"), Timeout = TimeSpan.FromMinutes(2) };
         _http.DefaultRequestHeaders.Authorization =
             new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{site.PublishableKey}:{site.SecretKey}")));
+        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("ekiben-demo", null));
     }
 
-    public async Task ImportAsync(IReadOnlyList<object> subscribers, CancellationToken cancel)
+    /// <exception cref="CommandFailure">Not everybody was taken.</exception>
+    public async Task ImportAsync(IReadOnlyList<Dictionary<string, object>> people, CancellationToken cancel)
     {
-        var answer = await PostAsync("/api/v1/batch/subscribers", new { SiteUuid = _siteUuid, Subscribers = subscribers }, cancel);
-        if (answer.GetProperty("results").GetInt32() != subscribers.Count)
+        var answer = await PostAsync("api/v1/batch/subscribers", new { site_uuid = _siteUuid, subscribers = people }, cancel);
+        if (answer.GetProperty("failed").GetInt32() != 0 || answer.GetProperty("results").GetInt32() != people.Count)
         {
-            throw new CommandFailure($"the import of {subscribers.Count} people answered {answer.GetRawText()}");
+            throw new CommandFailure($"the import took {answer.GetProperty("results")} of {people.Count} subscribers: {Shown(answer.GetRawText())}");
         }
     }
 
-    /// <summary>Posts broadcasts and returns their ids; all must be taken.</summary>
-    public async Task<IReadOnlyList<string>> CreateAsync(IReadOnlyList<Dictionary<string, object>> broadcasts, CancellationToken cancel)
-    {
-        var answer = await PostAsync("/api/v1/batch/broadcasts", new { SiteUuid = _siteUuid, Broadcasts = broadcasts }, cancel);
-        if (answer.GetProperty("results").GetInt32() != broadcasts.Count)
-        {
-            throw new CommandFailure($"creating {broadcasts.Count} broadcasts answered {answer.GetRawText()}");
-        }
+    /// <summary>Creates something and returns its id.</summary>
+    public async Task<string> CreateAsync(string kind, object body, CancellationToken cancel) =>
+        (await PostAsync($"api/ekiben/v1/{kind}", body, cancel)).GetProperty("id").GetString()!;
 
-        return [.. answer.GetProperty("broadcasts").EnumerateArray().Select(b => b.GetProperty("id").GetRawText())];
+    /// <summary>Posts campaigns in one request and returns their ids, in order.</summary>
+    /// <exception cref="CommandFailure">Not all were taken.</exception>
+    public async Task<IReadOnlyList<string>> PostBroadcastsAsync(IReadOnlyList<DemoCampaign> campaigns, CancellationToken cancel)
+    {
+        var answer = await PostAsync("api/v1/batch/broadcasts", new { site_uuid = _siteUuid, broadcasts = campaigns.Select(c => c.ToJson()) }, cancel);
+        return answer.GetProperty("results").GetInt32() == campaigns.Count
+            ? [.. answer.GetProperty("data").EnumerateArray().Select(broadcast => broadcast.GetProperty("id").GetString()!)]
+            : throw new CommandFailure($"not every campaign was taken: {Shown(answer.GetRawText())}");
     }
 
-    public async Task<string> CreateLayoutAsync(string name, string html, CancellationToken cancel) =>
-        (await PostAsync("/api/ekiben/v1/layouts", new { Name = name, Html = html }, cancel)).GetProperty("id").GetString()!;
+    public Task ApproveAsync(string id, CancellationToken cancel) => PostAsync($"api/ekiben/v1/broadcasts/{id}/approval", null, cancel);
 
-    public async Task<string> CreateSegmentAsync(string name, object rule, CancellationToken cancel) =>
-        (await PostAsync("/api/ekiben/v1/segments", new { Name = name, Rule = rule }, cancel)).GetProperty("id").GetString()!;
+    public async Task<Receipt> ReceiptAsync(string id, CancellationToken cancel) =>
+        (await GetAsync($"api/ekiben/v1/broadcasts/{id}/receipt", cancel)).Deserialize<Receipt>(CommandOutput.SnakeCase)!;
 
-    /// <summary>By a key, so it starts without the undo window of a person.</summary>
-    public Task ApproveAsync(string broadcast, CancellationToken cancel) => PostAsync($"/api/ekiben/v1/broadcasts/{broadcast}/approval", new { }, cancel);
+    /// <summary>How many people a draft would reach now.</summary>
+    public async Task<long> ReachAsync(string id, CancellationToken cancel) =>
+        (await GetAsync($"api/ekiben/v1/broadcasts/{id}/audience", cancel)).GetProperty("recipients").GetInt64();
 
-    public async Task<Receipt> ReceiptAsync(string broadcast, CancellationToken cancel)
+    /// <summary>How many messages the mailbox ever took: its newest number, since it drops old ones but gives no number twice.</summary>
+    public async Task<DemoMailbox> MailboxAsync(CancellationToken cancel)
     {
-        using var response = await _http.GetAsync($"/api/ekiben/v1/broadcasts/{broadcast}/receipt", cancel);
-        var text = await ReadAsync(response, cancel);
-        return JsonSerializer.Deserialize<Receipt>(text, CommandOutput.SnakeCase) ?? throw new CommandFailure("the receipt came back empty");
+        var page = await GetAsync("api/ekiben/v1/mailbox?limit=1", cancel);
+        var newest = page.GetProperty("data").EnumerateArray().FirstOrDefault();
+        return new DemoMailbox(
+            page.GetProperty("total").GetInt64(),
+            newest.ValueKind == JsonValueKind.Undefined ? 0 : newest.GetProperty("id").GetInt64());
     }
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<JsonElement> PostAsync(string path, object body, CancellationToken cancel)
+    private async Task<JsonElement> GetAsync(string path, CancellationToken cancel)
     {
-        using var content = new StringContent(CommandOutput.Json(body), Encoding.UTF8, "application/json");
-        using var response = await _http.PostAsync(path, content, cancel);
-        using var answer = JsonDocument.Parse(await ReadAsync(response, cancel));
-        return answer.RootElement.Clone();
+        using var answer = await _http.GetAsync(new Uri(path, UriKind.Relative), cancel);
+        return await ReadAsync(answer, "GET " + path, cancel);
     }
 
-    private static async Task<string> ReadAsync(HttpResponseMessage response, CancellationToken cancel)
+    private async Task<JsonElement> PostAsync(string path, object? body, CancellationToken cancel)
     {
-        var text = await response.Content.ReadAsStringAsync(cancel);
-        return response.IsSuccessStatusCode
-            ? text
-            : throw new CommandFailure($"{response.RequestMessage?.RequestUri?.AbsolutePath} answered {(int)response.StatusCode}: {text}");
+        using var content = body is null ? null : JsonContent.Create(body);
+        using var answer = await _http.PostAsync(new Uri(path, UriKind.Relative), content, cancel);
+        return await ReadAsync(answer, "POST " + path, cancel);
     }
+
+    private static async Task<JsonElement> ReadAsync(HttpResponseMessage answer, string request, CancellationToken cancel)
+    {
+        var text = await answer.Content.ReadAsStringAsync(cancel);
+        return answer.IsSuccessStatusCode
+            ? JsonSerializer.Deserialize<JsonElement>(text)
+            : throw new CommandFailure($"{request} was answered with {(int)answer.StatusCode}: {Shown(text)}");
+    }
+
+    private static string Shown(string text) => text.Length <= MaxShown ? text : text[..MaxShown] + "…";
 }
+
+/// <summary>The mailbox of the demo's site.</summary>
+/// <param name="Kept">Messages in it now.</param>
+/// <param name="Taken">Messages that it ever took.</param>
+internal sealed record DemoMailbox(long Kept, long Taken);

@@ -4,179 +4,326 @@ using Ekiben.Broadcasts;
 using Ekiben.Sites;
 using Ekiben.Storage;
 using Ekiben.Suppressions;
+using Ekiben.Web;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 
 namespace Ekiben.Commands;
 
 /// <summary>
-/// <c>ekiben demo</c>: the whole of it on a throw-away data folder. A test site gets people over HTTP, the campaigns are posted as any client
-/// would, what is approved is sent into the built-in mailbox, and the receipts are checked.
+/// <c>ekiben demo</c>: the whole product in one command, on a folder that goes with it. The real server and engine run in this process,
+/// and everything that a client would do comes over HTTP.
 /// </summary>
 internal static class DemoCommand
 {
     private const int MaxRecipients = 1_000_000;
 
-    /// <summary>People who unsubscribed, and people with a suppressed address: enough of each to be seen in the receipts.</summary>
-    private const int FewPeople = 50;
-
-    private static readonly TimeSpan LinkValidFor = TimeSpan.FromHours(12);
-
     public static Command Create()
     {
         var recipients = new Option<int>("--recipients") { Description = "How many sample subscribers.", HelpName = "N", DefaultValueFactory = _ => 2000 };
-        recipients.Validators.Add(result =>
+        var exit = new Option<bool>("--exit") { Description = "End when all is sent, with 1 if anything does not add up. Otherwise it serves until Ctrl+C." };
+        var command = new Command("demo", "Show everything at once: sample subscribers, five campaigns, receipts, the platform.") { recipients, exit };
+        command.SetAction(async (parsed, cancel) =>
         {
-            if (result.Tokens.Count > 0 && (!int.TryParse(result.Tokens[0].Value, out var count) || count is < 1 or > MaxRecipients))
+            var people = parsed.GetValue(recipients);
+            if (people is < 1 or > MaxRecipients)
             {
-                result.AddError($"--recipients must be a number from 1 to {MaxRecipients}.");
+                throw CommandFailure.Usage($"--recipients takes 1 to {DemoScreen.Number(MaxRecipients)}");
             }
+
+            if (new[] { CommonOptions.Data, CommonOptions.PublicUrl, CommonOptions.Relay }.FirstOrDefault(option => parsed.GetValue(option) is not null) is { } given)
+            {
+                throw CommandFailure.Usage($"{given.Name}: demo works on a folder of its own and sends into the built-in mailbox only; leave the option out.");
+            }
+
+            var folder = Directory.CreateTempSubdirectory("ekiben-demo-").FullName;
+            var run = new DemoRun(OptionsFor(parsed, folder), people, parsed.GetValue(exit));
+            return await RunAndCleanAsync(run, folder, cancel);
         });
-        var exit = new Option<bool>("--exit") { Description = "End when everything is sent; exit code 1 if a receipt does not add up." };
-        var command = new Command("demo", "Show it all: a throw-away server with sample people, campaigns, receipts and the platform.") { recipients, exit };
-        command.SetAction((parsed, cancel) => RunAsync(parsed, parsed.GetRequiredValue(recipients), parsed.GetValue(exit), cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, int recipients, bool exit, CancellationToken cancel)
+    private static EkibenOptions OptionsFor(ParseResult parsed, string folder)
     {
-        if (parsed.GetValue(CommonOptions.Data) is not null)
-        {
-            throw CommandFailure.Usage("--data: demo works in a folder of its own and removes it; leave the option out");
-        }
-
-        var folder = Directory.CreateTempSubdirectory("ekiben-demo-").FullName;
         try
         {
-            await ShowAsync(parsed, folder, recipients, exit, cancel);
+            var options = CommonOptions.Read(parsed, folder) with { PublicUrl = null, Relay = null };
+            // Only where nobody asked for a port may another one be taken.
+            return CommonOptions.UrlsGiven(parsed) || RunningServer.WhatKeepsFrom(options.Urls) is null ? options : options with { Urls = "http://localhost:0" };
         }
-        catch (Exception failure) when (failure is not OperationCanceledException)
+        catch (CommandFailure)
         {
-            Console.Error.WriteLine($"ekiben: the demo's data folder is kept: {folder}");
+            Directory.Delete(folder, recursive: true);
             throw;
         }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+    }
+
+    /// <summary>The folder goes, also after Ctrl+C. After a failure it stays and is named: it holds what went wrong.</summary>
+    private static async Task<int> RunAndCleanAsync(DemoRun run, string folder, CancellationToken cancel)
+    {
+        string? wrong;
+        try
+        {
+            wrong = await run.RunAsync(cancel);
+        }
+        catch (OperationCanceledException stopped) when (stopped.InnerException is not TimeoutException)
         {
             Remove(folder);
             throw;
+        }
+        catch (CommandFailure) when (!run.HasServed)
+        {
+            Remove(folder);
+            throw;
+        }
+        catch (Exception world) when (world is CommandFailure or OperationCanceledException or HttpRequestException or IOException or SqliteException)
+        {
+            throw new CommandFailure($"{world.Message}{KeptIn(folder)}");
+        }
+        catch
+        {
+            Console.Error.WriteLine($"ekiben: the demo failed{KeptIn(folder)}");
+            throw;
+        }
+
+        if (wrong is not null)
+        {
+            throw new CommandFailure($"{wrong}{KeptIn(folder)}");
         }
 
         Remove(folder);
         return 0;
     }
 
-    /// <summary>The demonstration, step by step.</summary>
-    private static async Task ShowAsync(ParseResult parsed, string folder, int recipients, bool exit, CancellationToken cancel)
-    {
-        var options = ChooseAddress(parsed, CommonOptions.Read(parsed, folder));
-        using var held = await ServeLock.TakeAsync(options, cancel);
-        await using var server = await RunningServer.StartAsync(options, held, cancel);
-        var services = server.App.Services;
-        var screen = new DemoScreen(services.GetRequiredService<TimeProvider>());
-
-        var site = await CreateSiteAsync(services, cancel);
-        using var client = new DemoClient(server.Address, site);
-        screen.Say($"A test site, \"{site.Site.Name}\", on {server.Address}");
-        await screen.ImportAsync(client, recipients, cancel);
-        await LeaveSomeOutAsync(services.GetRequiredService<Database>(), site.Site.Id, cancel);
-
-        var campaigns = await DemoCampaigns.PostAsync(client, cancel);
-        screen.Say($"{campaigns.Count} campaigns posted. #5 came approved; #4 is approved now; the others stay drafts until a person approves them.");
-        await client.ApproveAsync(campaigns.Single(c => c.Label == "#4").Id, cancel);
-        await screen.WatchAsync(server.App.Services, site.Site.Id, [.. campaigns.Where(c => c.IsSent)], cancel);
-
-        foreach (var campaign in campaigns)
-        {
-            campaign.Receipt = await client.ReceiptAsync(campaign.Id, cancel);
-        }
-
-        screen.ShowReceipts(campaigns);
-        CheckReceipts(campaigns);
-        screen.ShowAddresses(server.Address, await LogInLinkAsync(services, cancel));
-        if (!exit)
-        {
-            screen.Say("Press Ctrl+C to end it; everything goes with it.");
-            await server.App.WaitForShutdownAsync(cancel);
-        }
-    }
-
-    /// <summary>Another port where the usual one is taken and nobody asked for it.</summary>
-    private static EkibenOptions ChooseAddress(ParseResult parsed, EkibenOptions options) =>
-        CommonOptions.UrlsGiven(parsed) || RunningServer.WhyNot(options.Urls) is null ? options : options with { Urls = "http://localhost:0" };
-
-    private static async Task<NewSite> CreateSiteAsync(IServiceProvider services, CancellationToken cancel)
-    {
-        var (database, now) = (services.GetRequiredService<Database>(), services.GetRequiredService<TimeProvider>().GetUtcNow());
-        var site = await NewSite.CreateAsync(database, "Station Kiosk", isTest: true, "UTC", Actor.Cli, now, cancel);
-        await using var db = database.Open(site.Site.Id);
-        await using var write = await database.BeginWriteAsync(db, cancel);
-        db.Authors.Add(new Author { SiteId = site.Site.Id, Email = DemoCampaigns.FirstAuthor, Name = "Station Kiosk", CreatedAt = now });
-        db.Authors.Add(new Author { SiteId = site.Site.Id, Email = DemoCampaigns.SecondAuthor, Name = "Hana from Station Kiosk", CreatedAt = now });
-        await db.SaveChangesAsync(cancel);
-        await write.CommitAsync(cancel);
-        return site;
-    }
-
-    /// <summary>What a list has after some years: people who left, an address that bounced, one person twice.</summary>
-    private static async Task LeaveSomeOutAsync(Database database, SiteId site, CancellationToken cancel)
-    {
-        await using var db = database.Open(site);
-        await using var write = await database.BeginWriteAsync(db, cancel);
-        var people = await db.Subscribers.OrderBy(s => s.Id).Take(FewPeople * 20).ToListAsync(cancel);
-        var now = people[0].CreatedAt;
-        for (var i = 19; i < people.Count; i += 20)
-        {
-            people[i].UnsubscribedAt = now;
-        }
-
-        for (var i = 38; i < people.Count; i += 200)
-        {
-            db.Suppressions.Add(new Suppression { SiteId = site, AddressId = people[i].AddressId, Reason = SuppressionReason.HardBounce, Detail = "sample", CreatedAt = now });
-        }
-
-        if (people.Count > 11)
-        {
-            people[11].AddressId = people[10].AddressId;
-        }
-
-        await db.SaveChangesAsync(cancel);
-        await write.CommitAsync(cancel);
-    }
-
-    private static async Task<string> LogInLinkAsync(IServiceProvider services, CancellationToken cancel)
-    {
-        await using var scope = services.CreateAsyncScope();
-        var user = await UserCommand.CreateAsync(scope.ServiceProvider, "demo@kiosk.example", null, Roles.Owner, cancel);
-        await using var db = services.GetRequiredService<Database>().OpenEverySite();
-        return await services.GetRequiredService<LoginLinks>().CreateAsync(db, user, LinkValidFor, cancel);
-    }
-
-    private static void CheckReceipts(IReadOnlyList<DemoCampaign> campaigns)
-    {
-        foreach (var campaign in campaigns)
-        {
-            var receipt = campaign.Receipt!;
-            if (!receipt.Balanced)
-            {
-                throw new CommandFailure($"the receipt of {campaign.Name} does not add up");
-            }
-
-            if (campaign.IsSent && (receipt.Status != BroadcastStatus.Sent.Word() || receipt.Accepted != receipt.Recipients))
-            {
-                throw new CommandFailure($"{campaign.Name} is {receipt.Status} with {receipt.Accepted} of {receipt.Recipients} accepted");
-            }
-
-            if (!campaign.IsSent && (receipt.Status != BroadcastStatus.Draft.Word() || ReceiptCommand.Lines(receipt).Any(line => line.Count != 0)))
-            {
-                throw new CommandFailure($"{campaign.Name} was not approved and is {receipt.Status}, not an untouched draft");
-            }
-        }
-    }
+    private static string KeptIn(string folder) => $"; the demo's data is kept in {folder}";
 
     private static void Remove(string folder)
     {
-        // Pooled connections hold the files open.
+        // Pooled connections keep files open, and some systems do not delete those.
         SqliteConnection.ClearAllPools();
         Directory.Delete(folder, recursive: true);
     }
+}
+
+/// <summary>One run of the demo, from the empty folder to the last receipt.</summary>
+internal sealed class DemoRun(EkibenOptions options, int people, bool exit)
+{
+    /// <summary>When nothing moves for so long, nothing will.</summary>
+    private static readonly TimeSpan StallLimit = TimeSpan.FromMinutes(2);
+
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
+
+    private static readonly TimeSpan LinkValidFor = TimeSpan.FromHours(24);
+
+    /// <summary>Whether the folder may hold more than an empty database.</summary>
+    public bool HasServed { get; private set; }
+
+    /// <summary>1. Serve. 2. Make the site. 3. Import. 4. Post the campaigns. 5. Watch them go out. 6. Show and judge. 7. Serve on, if wanted.</summary>
+    /// <returns>One sentence on what does not add up, or null.</returns>
+    public async Task<string?> RunAsync(CancellationToken cancel)
+    {
+        using var held = await ServeLock.TakeAsync(options, cancel);
+        await using var server = await RunningServer.StartAsync(options, held, cancel);
+        HasServed = true;
+        var stopping = server.App.Lifetime.ApplicationStopping;
+        try
+        {
+            return await ShowEverythingAsync(server, cancel);
+        }
+        catch (Exception broken) when (cancel.IsCancellationRequested || stopping.IsCancellationRequested)
+        {
+            // Requests break off in many ways when the server under them stops: whichever it was, Ctrl+C is why.
+            throw new OperationCanceledException("stopped", broken, cancel);
+        }
+    }
+
+    private async Task<string?> ShowEverythingAsync(RunningServer server, CancellationToken cancel)
+    {
+        var site = await MakeSiteAsync(server, cancel);
+        var link = await MakeOwnerAsync(server, cancel);
+        using var client = new DemoClient(server.Address, site);
+        await ImportAsync(client, cancel);
+        await LeaveSomeOutAsync(server, site.Site, cancel);
+        var posted = await PostAsync(client, cancel);
+        await WatchAsync(client, [.. posted.Where(one => one.Campaign.Fate != DemoFate.Draft)], cancel);
+        var outcome = await CollectAsync(client, posted, cancel);
+        var wrong = outcome.WhatIsWrong();
+        Show(outcome, wrong, server.Address, link, site);
+        if (!exit)
+        {
+            DemoScreen.Say("Serving until Ctrl+C.");
+            await server.App.WaitForShutdownAsync(cancel);
+        }
+
+        return wrong;
+    }
+
+    private async Task<NewSite> MakeSiteAsync(RunningServer server, CancellationToken cancel)
+    {
+        var database = server.App.Services.GetRequiredService<Database>();
+        var now = options.Clock.GetUtcNow();
+        var site = await NewSite.CreateAsync(database, DemoSamples.SiteName, isTest: true, "UTC", Actor.Cli, now, cancel);
+        await using var db = database.Open(site.Site.Id);
+        await using var write = await database.BeginWriteAsync(db, cancel);
+        foreach (var (email, name) in DemoSamples.Authors)
+        {
+            db.Authors.Add(new Author { SiteId = site.Site.Id, Email = email, Name = name, CreatedAt = now });
+        }
+
+        await db.SaveChangesAsync(cancel);
+        await write.CommitAsync(cancel);
+        DemoScreen.Say($"A test site at {server.Address}, data in {options.DataFolder}");
+        return site;
+    }
+
+    private static async Task<string> MakeOwnerAsync(RunningServer server, CancellationToken cancel)
+    {
+        await using var scope = server.App.Services.CreateAsyncScope();
+        var owner = await UserCommand.CreateAsync(scope.ServiceProvider, DemoSamples.Owner, password: null, Roles.Owner, cancel);
+        await using var db = server.App.Services.GetRequiredService<Database>().OpenEverySite();
+        return server.Address + await server.App.Services.GetRequiredService<LoginLinks>().CreateAsync(db, owner, LinkValidFor, cancel);
+    }
+
+    private Task ImportAsync(DemoClient client, CancellationToken cancel) => DemoScreen.ShowProgressAsync(["Subscribers imported"], async report =>
+    {
+        for (var done = 0; done < people;)
+        {
+            var batch = Enumerable.Range(done + 1, Math.Min(RequestLimits.MaxSubscribers, people - done)).Select(DemoSamples.Person).ToList();
+            await client.ImportAsync(batch, cancel);
+            done += batch.Count;
+            report(0, done, people);
+        }
+    });
+
+    /// <summary>Some people unsubscribed long ago and some addresses bounced: no import can say so, since it must not lift either.</summary>
+    private async Task LeaveSomeOutAsync(RunningServer server, Site site, CancellationToken cancel)
+    {
+        var database = server.App.Services.GetRequiredService<Database>();
+        var now = options.Clock.GetUtcNow();
+        var (first, second) = DemoSamples.Unsubscribed;
+        await using var db = database.Open(site.Id);
+        await using var write = await database.BeginWriteAsync(db, cancel);
+        await db.Subscribers.Where(s => s.Address.Normalised.Contains(first) || s.Address.Normalised.Contains(second))
+            .ExecuteUpdateAsync(set => set.SetProperty(s => s.UnsubscribedAt, now), cancel);
+        var bounced = await db.Subscribers.Where(s => s.Address.Normalised.Contains(DemoSamples.Suppressed)).Select(s => s.AddressId).ToListAsync(cancel);
+        db.Suppressions.AddRange(bounced.Select(address => new Suppression
+        {
+            SiteId = site.Id,
+            AddressId = address,
+            Reason = SuppressionReason.HardBounce,
+            Detail = "550 5.1.1 no such mailbox",
+            CreatedAt = now,
+        }));
+        await db.SaveChangesAsync(cancel);
+        await write.CommitAsync(cancel);
+    }
+
+    private static async Task<List<Posted>> PostAsync(DemoClient client, CancellationToken cancel)
+    {
+        var layout = await client.CreateAsync("layouts", DemoSamples.Layout, cancel);
+        var segment = await client.CreateAsync("segments", DemoSamples.Segment, cancel);
+        var posted = new List<Posted>();
+        foreach (var request in DemoSamples.Campaigns(layout, segment))
+        {
+            var ids = await client.PostBroadcastsAsync(request, cancel);
+            foreach (var (campaign, id) in request.Zip(ids))
+            {
+                posted.Add(new Posted(campaign, id));
+                if (campaign.Fate == DemoFate.ApprovedLater)
+                {
+                    await client.ApproveAsync(id, cancel);
+                }
+
+                DemoScreen.Say($"Posted {campaign.Name}{(campaign.Fate == DemoFate.Draft ? ", a draft" : ", approved")}");
+            }
+        }
+
+        return posted;
+    }
+
+    private Task WatchAsync(DemoClient client, IReadOnlyList<Posted> approved, CancellationToken cancel) =>
+        DemoScreen.ShowProgressAsync([.. approved.Select(one => one.Campaign.Name)], async report =>
+        {
+            var (lastMove, before) = (options.Clock.GetTimestamp(), Array.Empty<Receipt>());
+            while (true)
+            {
+                var asked = options.Clock.GetTimestamp();
+                var receipts = new Receipt[approved.Count];
+                for (var line = 0; line < approved.Count; line++)
+                {
+                    var receipt = receipts[line] = await client.ReceiptAsync(approved[line].Id, cancel);
+                    report(line, receipt.Recipients - receipt.Moving, receipt.Recipients);
+                }
+
+                if (!receipts.Any(CanGoOn))
+                {
+                    return;
+                }
+
+                if (!receipts.SequenceEqual(before))
+                {
+                    (lastMove, before) = (options.Clock.GetTimestamp(), receipts);
+                }
+                else if (options.Clock.GetElapsedTime(lastMove) > StallLimit)
+                {
+                    throw new CommandFailure($"no message has moved for {StallLimit.TotalMinutes:0} minutes");
+                }
+
+                // A receipt is counted afresh: with many rows, looking must not slow down what is looked at.
+                var pause = options.Clock.GetElapsedTime(asked) * 4;
+                await Task.Delay(pause > LookEvery ? pause : LookEvery, options.Clock, cancel);
+            }
+        });
+
+    private static bool CanGoOn(Receipt receipt) =>
+        BroadcastTransitions.FromWord(receipt.Status) is BroadcastStatus.Scheduled or BroadcastStatus.Sending;
+
+    private static async Task<DemoOutcome> CollectAsync(DemoClient client, List<Posted> posted, CancellationToken cancel)
+    {
+        var (sent, drafts) = (new List<DemoAccount>(), new List<DemoDraft>());
+        foreach (var (campaign, id) in posted)
+        {
+            var receipt = await client.ReceiptAsync(id, cancel);
+            if (campaign.Fate == DemoFate.Draft)
+            {
+                drafts.Add(new DemoDraft(campaign, receipt, await client.ReachAsync(id, cancel)));
+            }
+            else
+            {
+                sent.Add(new DemoAccount(campaign.Name, receipt));
+            }
+        }
+
+        return new DemoOutcome(sent, drafts, await client.MailboxAsync(cancel));
+    }
+
+    private void Show(DemoOutcome outcome, string? wrong, string address, string link, NewSite site)
+    {
+        foreach (var account in outcome.Sent)
+        {
+            DemoScreen.ShowReceipt(account);
+        }
+
+        DemoScreen.ShowDrafts(outcome.Drafts);
+        DemoScreen.Say($"{DemoScreen.Number(outcome.Accepted)} messages accepted, {DemoScreen.Number(outcome.Mailbox.Taken)} in the mailbox.");
+        if (wrong is null)
+        {
+            DemoScreen.Say("Everything adds up.");
+        }
+        else if (!exit)
+        {
+            // Said now, since the end may be hours away.
+            DemoScreen.Say($"It does not add up: {wrong}");
+        }
+
+        DemoScreen.Say("");
+        DemoScreen.Say($"Platform  {link}  (logs in once, as {DemoSamples.Owner})");
+        DemoScreen.Say($"Mailbox   {address}/mailbox");
+        if (!exit)
+        {
+            DemoScreen.Say($"API       site_uuid {site.Site.Uuid}, publishable_key {site.PublishableKey}, secret_key {site.SecretKey}");
+        }
+    }
+
+    private sealed record Posted(DemoCampaign Campaign, string Id);
 }

@@ -1,149 +1,101 @@
 using System.Globalization;
-using Ekiben.Broadcasts;
-using Ekiben.Storage;
-using Microsoft.EntityFrameworkCore;
 using Spectre.Console;
 
 namespace Ekiben.Commands;
 
-/// <summary>What the demo shows: bars and a table on a terminal, plain lines elsewhere.</summary>
-internal sealed class DemoScreen(TimeProvider clock)
+/// <summary>Says how far one line of a step is; the total may grow while it goes on.</summary>
+internal delegate void ReportProgress(int line, long done, long total);
+
+/// <summary>How the demo prints: moving bars on a terminal, plain lines into a file or a pipe.</summary>
+internal static class DemoScreen
 {
-    private const int ImportBatch = 1000;
+    public static void Say(string line) => Console.Out.WriteLine(line);
 
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
-
-    /// <summary>Without a single message handed over for so long, something is wrong.</summary>
-    private static readonly TimeSpan MaxStandstill = TimeSpan.FromSeconds(60);
-
-    private static readonly TimeSpan PlainLineEvery = TimeSpan.FromSeconds(2);
-
-    private readonly bool _bars = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
-
-    public void Say(string line) => Console.Out.WriteLine(line);
-
-    public Task ImportAsync(DemoClient client, int people, CancellationToken cancel) => WithBarsAsync([("Importing people", (double)people)], async advance =>
+    /// <summary>Runs one step of the demo under a bar for each of its lines.</summary>
+    public static async Task ShowProgressAsync(IReadOnlyList<string> lines, Func<ReportProgress, Task> step)
     {
-        for (var from = 0; from < people; from += ImportBatch)
+        if (Console.IsOutputRedirected)
         {
-            var to = Math.Min(people, from + ImportBatch);
-            await client.ImportAsync(DemoCampaigns.People(from, to), cancel);
-            advance(0, to, people);
-        }
-    });
-
-    /// <summary>Follows broadcasts until each is sent.</summary>
-    /// <exception cref="CommandFailure">One was held or canceled, or nothing moves any more.</exception>
-    public Task WatchAsync(IServiceProvider services, SiteId site, IReadOnlyList<DemoCampaign> campaigns, CancellationToken cancel) =>
-        WithBarsAsync([.. campaigns.Select(c => ($"Sending {c.Label}", 1d))], async advance =>
-        {
-            var (database, receipts, worker) =
-                (services.GetRequiredService<Database>(), services.GetRequiredService<Receipts>(), services.GetRequiredService<BroadcastsWorker>());
-            var (lastMoved, lastDone) = (clock.GetUtcNow(), -1L);
-            while (true)
-            {
-                var (done, open) = (0L, 0);
-                for (var i = 0; i < campaigns.Count; i++)
-                {
-                    var broadcast = await ReadAsync(database, site, campaigns[i], cancel);
-                    if (broadcast.Status is BroadcastStatus.Held or BroadcastStatus.Canceled or BroadcastStatus.Paused)
-                    {
-                        throw new CommandFailure($"{campaigns[i].Name} is {broadcast.Status.Word()}: {broadcast.StatusReason}");
-                    }
-
-                    var counts = await receipts.ReadCountsAsync(broadcast, cancel);
-                    done += counts.Recipients - counts.Moving;
-                    open += broadcast.Status == BroadcastStatus.Sent ? 0 : 1;
-                    // Before the freeze is complete nobody knows of how many.
-                    if (broadcast.FrozenAt is not null)
-                    {
-                        advance(i, counts.Recipients - counts.Moving, counts.Recipients);
-                    }
-                }
-
-                if (open == 0)
-                {
-                    return;
-                }
-
-                var now = clock.GetUtcNow();
-                (lastMoved, lastDone) = done == lastDone ? (lastMoved, lastDone) : (now, done);
-                if (now - lastMoved > MaxStandstill)
-                {
-                    throw new CommandFailure(worker.Stopped ?? $"nothing was sent for {MaxStandstill.TotalSeconds:0} s");
-                }
-
-                await Task.Delay(LookEvery, clock, cancel);
-            }
-        });
-
-    public void ShowReceipts(IReadOnlyList<DemoCampaign> campaigns)
-    {
-        Say("");
-        foreach (var campaign in campaigns)
-        {
-            Say($"  {campaign.Label,-4} broadcast {campaign.Id}  {campaign.Receipt!.Status,-6} {campaign.Name}");
-        }
-
-        Say("");
-        var table = new Table().Border(_bars ? TableBorder.Rounded : TableBorder.Ascii).AddColumn("receipt");
-        foreach (var campaign in campaigns)
-        {
-            table.AddColumn(new TableColumn(campaign.Label).RightAligned());
-        }
-
-        var lines = campaigns.Select(c => ReceiptCommand.Lines(c.Receipt!)).ToList();
-        for (var row = 0; row < lines[0].Count; row++)
-        {
-            table.AddRow([lines[0][row].Name, .. lines.Select(line => line[row].Count.ToString("N0", CultureInfo.InvariantCulture))]);
-        }
-
-        table.AddRow(["balanced", .. campaigns.Select(c => c.Receipt!.Balanced ? "yes" : "NO")]);
-        AnsiConsole.Write(table);
-    }
-
-    public void ShowAddresses(string address, string loginPath)
-    {
-        Say("");
-        Say($"Platform  {address}");
-        Say($"Log in    {address}{loginPath}  (once)");
-        Say($"Mailbox   {address}/mailbox");
-    }
-
-    private static async Task<Broadcast> ReadAsync(Database database, SiteId site, DemoCampaign campaign, CancellationToken cancel)
-    {
-        var id = new BroadcastId(long.Parse(campaign.Id, CultureInfo.InvariantCulture));
-        await using var db = database.Open(site);
-        return await db.Broadcasts.AsNoTracking().SingleAsync(b => b.Id == id, cancel);
-    }
-
-    /// <summary>Runs a step that reports (bar, done, of).</summary>
-    private async Task WithBarsAsync(IReadOnlyList<(string Name, double Of)> bars, Func<Action<int, double, double>, Task> step)
-    {
-        if (_bars)
-        {
-            await AnsiConsole.Progress().StartAsync(async progress =>
-            {
-                var tasks = bars.Select(bar => progress.AddTask(bar.Name, maxValue: bar.Of)).ToList();
-                await step((bar, done, of) =>
-                {
-                    tasks[bar].MaxValue = Math.Max(1, of);
-                    tasks[bar].Value = of == 0 ? 1 : done;
-                });
-            });
+            await ShowPlainAsync(lines, step);
             return;
         }
 
-        var shown = bars.Select(_ => (Done: -1d, At: DateTimeOffset.MinValue)).ToArray();
-        await step((bar, done, of) =>
+        var progress = AnsiConsole.Progress().AutoRefresh(true).Columns(
+            new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new SpinnerColumn());
+        await progress.StartAsync(async screen =>
         {
-            var now = clock.GetUtcNow();
-            var last = shown[bar];
-            if (last.Done != done && (done == of || now - last.At >= PlainLineEvery))
+            var tasks = lines.Select(line => screen.AddTask(Markup.Escape(line), maxValue: 1)).ToList();
+            await step((line, done, total) =>
             {
-                shown[bar] = (done, now);
-                Say(string.Create(CultureInfo.InvariantCulture, $"{bars[bar].Name}: {done:N0} of {of:N0}"));
+                var task = tasks[line];
+                task.Description = Markup.Escape(Counted(lines[line], done, total));
+                task.MaxValue = Math.Max(total, 1);
+                task.Value = done;
+            });
+        });
+    }
+
+    /// <summary>The receipt as a sum that can be followed: who was matched, less those left out, is the recipients, each in one state.</summary>
+    public static void ShowReceipt(DemoAccount account)
+    {
+        var receipt = account.Receipt;
+        var table = NewTable($"{account.Name}, {receipt.Status}", "People");
+        var lines = ReceiptCommand.Lines(receipt);
+        Row(table, "matched", receipt.Matched);
+        foreach (var (name, count) in lines.Skip(1).TakeWhile(line => line.Name != "recipients"))
+        {
+            Row(table, "- " + name, count);
+        }
+
+        Row(table, "= recipients", receipt.Recipients);
+        // uncertain_ever and resent are no states: they say what happened on the way.
+        var states = lines.SkipWhile(line => line.Name != "recipients").Skip(1).TakeWhile(line => line.Name != "uncertain_ever");
+        foreach (var (name, count) in states.Where(state => state.Count > 0 || state.Name == "accepted"))
+        {
+            Row(table, "  " + name, count);
+        }
+
+        table.AddRow(new Text("balanced"), new Text(receipt.Balanced ? "yes" : "NO"));
+        AnsiConsole.Write(table);
+    }
+
+    public static void ShowDrafts(IReadOnlyList<DemoDraft> drafts)
+    {
+        var table = NewTable("Waiting for approval", "Would reach");
+        foreach (var draft in drafts)
+        {
+            Row(table, draft.Campaign.Name, draft.Reach);
+        }
+
+        AnsiConsole.Write(table);
+    }
+
+    public static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static Table NewTable(string left, string right)
+    {
+        var table = new Table { Border = TableBorder.Rounded };
+        table.AddColumn(new TableColumn(new Text(left)).NoWrap());
+        table.AddColumn(new TableColumn(new Text(right)).RightAligned());
+        return table;
+    }
+
+    private static void Row(Table table, string name, long count) => table.AddRow(new Text(name), new Text(Number(count)));
+
+    private static async Task ShowPlainAsync(IReadOnlyList<string> lines, Func<ReportProgress, Task> step)
+    {
+        // A line for each tenth: a log of a million recipients stays readable.
+        var tenths = new int[lines.Count];
+        await step((line, done, total) =>
+        {
+            var tenth = total == 0 ? 0 : (int)(done * 10 / total);
+            if (tenth > tenths[line])
+            {
+                tenths[line] = tenth;
+                Say(Counted(lines[line], done, total));
             }
         });
     }
+
+    private static string Counted(string line, long done, long total) => $"{line}: {Number(done)} of {Number(total)}";
 }

@@ -43,9 +43,10 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <exception cref="CommandFailure">The port is taken.</exception>
     public static async Task<RunningServer> StartAsync(EkibenOptions options, ServeLock held, CancellationToken cancel)
     {
-        if (WhyNot(options.Urls) is { } problem)
+        // Before anything starts: the web host would find out after the engine is running, and log a page of it.
+        if (WhatKeepsFrom(options.Urls) is { } taken)
         {
-            throw new CommandFailure(problem);
+            throw new CommandFailure(taken);
         }
 
         // Kestrel gives localhost no free port, since it would have to be free on two addresses.
@@ -72,11 +73,8 @@ internal sealed class RunningServer : IAsyncDisposable
         await App.DisposeAsync();
     }
 
-    /// <summary>
-    /// Why the server could not listen there, null when it can. Asked before anything starts: the web host would find out
-    /// after the engine is running, and log a page of it.
-    /// </summary>
-    public static string? WhyNot(string urls)
+    /// <summary>One sentence on the first address that cannot be listened on, null when all can.</summary>
+    public static string? WhatKeepsFrom(string urls)
     {
         foreach (var url in urls.Split(';'))
         {
