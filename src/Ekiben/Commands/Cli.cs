@@ -53,7 +53,7 @@ internal static class Cli
         CommonOptions.Urls,
         CommonOptions.PublicUrl,
         CommonOptions.Relay,
-        //DemoCommand.Create(),
+        DemoCommand.Create(),
         ServeCommand.Create(),
         SiteCommand.Create(),
         UserCommand.Create(),
