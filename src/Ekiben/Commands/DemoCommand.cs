@@ -36,6 +36,8 @@ internal static class DemoCommand
                 throw CommandFailure.Usage($"{given.Name}: demo works on a folder of its own and sends into the built-in mailbox only; leave the option out.");
             }
 
+            // Much of what follows completes without waiting, and until a command first waits Ctrl+C ends the process without cleaning up.
+            await Task.Yield();
             var folder = Directory.CreateTempSubdirectory("ekiben-demo-").FullName;
             var run = new DemoRun(OptionsFor(parsed, folder), people, parsed.GetValue(exit));
             return await RunAndCleanAsync(run, folder, cancel);
@@ -305,7 +307,8 @@ internal sealed class DemoRun(EkibenOptions options, int people, bool exit)
         }
 
         DemoScreen.ShowDrafts(outcome.Drafts);
-        DemoScreen.Say($"{DemoScreen.Number(outcome.Accepted)} messages accepted, {DemoScreen.Number(outcome.Mailbox.Taken)} in the mailbox.");
+        var (kept, taken) = (DemoScreen.Number(outcome.Mailbox.Kept), DemoScreen.Number(outcome.Mailbox.Taken));
+        DemoScreen.Say($"{DemoScreen.Number(outcome.Accepted)} messages accepted, {(kept == taken ? kept : $"{taken} delivered, the newest {kept} of them")} in the mailbox.");
         if (wrong is null)
         {
             DemoScreen.Say("Everything adds up.");
