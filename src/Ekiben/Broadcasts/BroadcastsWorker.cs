@@ -22,6 +22,9 @@ internal sealed partial class BroadcastsWorker(
     /// <summary>At shutdown the relay gets this long to answer for what is on the wire (within the host's 30 s).</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
 
+    /// <summary>Progress is read from per-shard counts; once a day they are compared with the rows they count (ledger.md rule 17).</summary>
+    private static readonly TimeSpan RecountEvery = TimeSpan.FromDays(1);
+
     private readonly ILogger _logger = loggers.CreateLogger<BroadcastsWorker>();
     private readonly ConcurrentDictionary<BroadcastId, Running> _running = new();
 
@@ -51,8 +54,15 @@ internal sealed partial class BroadcastsWorker(
             var started = new TaskCompletionSource();
             await using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
             await started.Task.WaitAsync(stoppingToken);
+            var recountAt = clock.GetUtcNow() + RecountEvery;
             while (!stoppingToken.IsCancellationRequested)
             {
+                if (clock.GetUtcNow() >= recountAt)
+                {
+                    recountAt = clock.GetUtcNow() + RecountEvery;
+                    await RecountAsync(stoppingToken);
+                }
+
                 var next = signal.Next;
                 await LookAsync(abort.Token, stoppingToken);
                 await Task.WhenAny(next, Task.Delay(LookEvery, clock, stoppingToken));
@@ -107,6 +117,14 @@ internal sealed partial class BroadcastsWorker(
             {
                 Start(item, abort, stopping);
             }
+        }
+    }
+
+    private async Task RecountAsync(CancellationToken cancel)
+    {
+        foreach (var broadcast in await queue.RecountAsync(clock.GetUtcNow() - RecountEvery - RecountEvery, cancel))
+        {
+            Log.CountsDiffer(_logger, broadcast);
         }
     }
 
@@ -199,6 +217,9 @@ internal sealed partial class BroadcastsWorker(
 
         [LoggerMessage(LogLevel.Error, "The run of broadcast {Id} failed and is tried again")]
         public static partial void RunFailed(ILogger logger, BroadcastId id, Exception exception);
+
+        [LoggerMessage(LogLevel.Error, "The counts of broadcast {Id} differ from its rows")]
+        public static partial void CountsDiffer(ILogger logger, BroadcastId id);
 
         [LoggerMessage(LogLevel.Error, "The database cannot be read")]
         public static partial void CannotLook(ILogger logger, Exception exception);

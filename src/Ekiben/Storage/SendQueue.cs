@@ -71,6 +71,12 @@ internal abstract class SendQueue : IAsyncDisposable
     /// <returns>Null when it closed, else one sentence that says what does not add up or can still move.</returns>
     public abstract Task<string?> CloseAsync(BroadcastId broadcast, CancellationToken cancel);
 
+    /// <summary>
+    /// Recounts the rows of every frozen broadcast that changed since <paramref name="since"/> and compares them with the per-shard counts (rule 17).
+    /// </summary>
+    /// <returns>The broadcasts whose counts differ; none when all is well.</returns>
+    public abstract Task<IReadOnlyList<BroadcastId>> RecountAsync(DateTimeOffset since, CancellationToken cancel);
+
     public abstract ValueTask DisposeAsync();
 }
 

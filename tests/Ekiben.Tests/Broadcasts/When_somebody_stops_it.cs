@@ -1,3 +1,4 @@
+using Ekiben.Storage;
 using Ekiben.Storage.Sqlite;
 using Ekiben.Tests.Fixture;
 using Microsoft.Extensions.Time.Testing;
@@ -98,11 +99,52 @@ public class When_somebody_stops_it
         Assert.True(app.Sink.Counters.ConnectionsPeak <= 3);
     }
 
+    [Fact]
+    public async Task A_pause_by_another_process_gets_in_a_hundred_times_and_nothing_is_claimed_after_it()
+    {
+        await using var app = await SendingApp.StartAsync();
+        // A test site: the mailbox is as fast as this server can go.
+        var site = await app.App.AddSiteAsync();
+        await site.ImportAsync([.. Enumerable.Range(1, 4000).Select(i => new { email = $"p{i}@example.com" })]);
+        var id = await site.CreatedAsync(new { name = "n", subject = "Hi", content = "x", send_at = "2022-12-13 12:50", approved = true });
+        for (var pause = 0; pause < 100; pause++)
+        {
+            // A connection of its own, as the command line has one: it waits in SQLite's busy handler, not at the gate.
+            app.Sql($"UPDATE broadcasts SET status = 'paused' WHERE id = {id} AND status = 'sending'");
+            var claimed = Claims(app, id);
+            Assert.Equal(claimed, Claims(app, id));
+            app.Sql($"UPDATE broadcasts SET status = 'sending' WHERE id = {id} AND status = 'paused'");
+        }
+
+        var receipt = (await site.GetAsync($"/api/ekiben/v1/broadcasts/{id}/receipt")).Json;
+        while (receipt.GetProperty("status").GetString() != "sent")
+        {
+            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+            await Task.Yield();
+            receipt = (await site.GetAsync($"/api/ekiben/v1/broadcasts/{id}/receipt")).Json;
+        }
+
+        Assert.Equal((4000, 0), (receipt.Number("accepted"), receipt.Number("uncertain_ever")));
+    }
+
+    [Fact]
+    public async Task The_recount_finds_a_count_that_is_not_its_rows()
+    {
+        await using var app = await SendingApp.StartAsync();
+        await app.PeopleAsync(20);
+        var id = await app.SendAsync();
+        await app.UntilStatusAsync(id, "sent");
+        var queue = app.App.Service<SendQueue>();
+        Assert.Empty(await queue.RecountAsync(DateTimeOffset.UnixEpoch, TestContext.Current.CancellationToken));
+        app.Sql($"UPDATE shards SET accepted = accepted - 1, refused = refused + 1 WHERE broadcast_id = {id}");
+        Assert.Equal([id], (await queue.RecountAsync(DateTimeOffset.UnixEpoch, TestContext.Current.CancellationToken)).Select(differing => differing.ToString()));
+    }
+
     private static long Claims(SendingApp app, string id)
     {
         using var connection = app.App.Service<SqliteDatabase>().Connect();
         using var command = connection.CreateCommand();
-        command.CommandText = $"SELECT SUM(attempts) FROM recipients WHERE broadcast_id = {id}";
+        command.CommandText = $"SELECT COALESCE(SUM(attempts), 0) FROM recipients WHERE broadcast_id = {id}";
         return (long)command.ExecuteScalar()!;
     }
 }

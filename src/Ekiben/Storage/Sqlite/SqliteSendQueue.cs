@@ -225,6 +225,32 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
         return closed ? null : "The receipt does not add up: the rows counted now are not the figures written when the audience was frozen.";
     }
 
+    public override async Task<IReadOnlyList<BroadcastId>> RecountAsync(DateTimeOffset since, CancellationToken cancel)
+    {
+        await using var connection = database.Connect();
+        await using var command = connection.CreateCommand();
+        // One statement is one snapshot: counts and rows of the same instant.
+        command.CommandText = """
+            SELECT b.id FROM broadcasts b
+            WHERE b.frozen_at IS NOT NULL AND b.updated_at >= @since
+              AND (SELECT COALESCE(SUM(pending), 0) || ' ' || COALESCE(SUM(sending), 0) || ' ' || COALESCE(SUM(deferred), 0) || ' ' || COALESCE(SUM(accepted), 0) || ' ' || COALESCE(SUM(refused), 0) || ' ' ||
+                          COALESCE(SUM(expired), 0) || ' ' || COALESCE(SUM(suppressed), 0) || ' ' || COALESCE(SUM(render_failed), 0) || ' ' ||
+                          COALESCE(SUM(canceled), 0) || ' ' || COALESCE(SUM(uncertain), 0) FROM shards WHERE broadcast_id = b.id)
+               <> (SELECT COALESCE(SUM(state = 0), 0) || ' ' || COALESCE(SUM(state = 1), 0) || ' ' || COALESCE(SUM(state = 2), 0) || ' ' || COALESCE(SUM(state = 3), 0) || ' ' ||
+                          COALESCE(SUM(state = 4), 0) || ' ' || COALESCE(SUM(state = 5), 0) || ' ' || COALESCE(SUM(state = 6), 0) || ' ' || COALESCE(SUM(state = 7), 0) || ' ' ||
+                          COALESCE(SUM(state = 8), 0) || ' ' || COALESCE(SUM(state = 9), 0) FROM recipients WHERE broadcast_id = b.id)
+            """;
+        command.Parameters.AddWithValue("@since", since.ToStored());
+        var differing = new List<BroadcastId>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+        {
+            differing.Add(new BroadcastId(reader.GetInt64(0)));
+        }
+
+        return differing;
+    }
+
     public override ValueTask DisposeAsync() => _writer.DisposeAsync();
 
     private Task<bool> HoldAsync(BroadcastId broadcast, string from, string reason) => _writer.WriteAsync(ledger =>
