@@ -8,6 +8,7 @@ using Ekiben.Storage;
 using Ekiben.Storage.Sqlite;
 using Ekiben.Web;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Identity;
 
 namespace Ekiben;
@@ -17,8 +18,8 @@ internal static class EkibenBuilder
 {
     public static WebApplication Build(EkibenOptions options)
     {
-        Directory.CreateDirectory(options.DataFolder);
-        Directory.CreateDirectory(options.KeysFolder);
+        CreateFolder(options.DataFolder);
+        CreateFolder(options.KeysFolder);
 
         // Content root beside the program: static files are found there whatever the working directory is.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
@@ -96,16 +97,33 @@ internal static class EkibenBuilder
         services.AddSingleton<SubscriberImport, SqliteSubscriberImport>();
         services.AddApi();
 
+        // A proxy on this machine says who the client is and that it came by https; what others say in these headers is ignored.
+        services.Configure<ForwardedHeadersOptions>(forwarded => forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto);
+
         // Web platform
         services.AddPlatform();
 
         var app = builder.Build();
+        app.UseForwardedHeaders();
         app.UsePublicOrigin(options);
         app.MapApi();
         app.MapPlatform();
         app.MapUnsubscribe();
         app.MapHealth();
         return app;
+    }
+
+    /// <summary>A new folder is its owner's alone: it will hold people's addresses and keys. One that is there stays as it is.</summary>
+    internal static void CreateFolder(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+        }
+        else
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
     }
 
     /// <summary>The instance's key: made at the first start, readable by its owner only.</summary>

@@ -186,7 +186,7 @@ internal sealed partial class BroadcastRun(
         CompiledBroadcast compiled;
         try
         {
-            compiled = composer.Compile(_manifest, _site.TimeZone, _broadcast.StartedAt!.Value);
+            compiled = composer.Compile(_manifest, _broadcast.StartedAt!.Value);
         }
         catch (CompileException exception)
         {

@@ -24,6 +24,9 @@ internal sealed record Manifest
 
     public required string SiteName { get; init; }
 
+    /// <summary>IANA name: the zone in which templates write dates.</summary>
+    public required string TimeZone { get; init; }
+
     public required long BroadcastId { get; init; }
 
     public required string Name { get; init; }
@@ -66,6 +69,7 @@ internal sealed record Manifest
         Version = 1,
         SiteUuid = site.Uuid,
         SiteName = site.Name,
+        TimeZone = site.TimeZone,
         BroadcastId = broadcast.Id.Value,
         Name = broadcast.Name,
         Subject = broadcast.Subject,

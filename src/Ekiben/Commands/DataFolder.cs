@@ -71,7 +71,7 @@ internal sealed class DataFolder : IAsyncDisposable
     {
         try
         {
-            Directory.CreateDirectory(path);
+            EkibenBuilder.CreateFolder(path);
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {

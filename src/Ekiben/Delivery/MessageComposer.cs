@@ -13,8 +13,8 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 {
     /// <summary>Compiles what was approved. The clock that its templates see is the broadcast's start.</summary>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
-    public CompiledBroadcast Compile(Manifest manifest, string timeZone, DateTimeOffset renderClock) => new(
-        CompiledMessage.Compile(SourceOf(manifest, timeZone)),
+    public CompiledBroadcast Compile(Manifest manifest, DateTimeOffset renderClock) => new(
+        CompiledMessage.Compile(SourceOf(manifest)),
         new BroadcastId(manifest.BroadcastId),
         manifest.FromEmail,
         renderClock,
@@ -31,7 +31,7 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
         var subscriber = await db.Subscribers.Include(s => s.Address).FirstOrDefaultAsync(s => s.Id == person, cancel)
             ?? throw new RenderException("There is no such person.");
         var manifest = Manifest.Of(broadcast, site, null);
-        var compiled = Compile(manifest, site.TimeZone, broadcast.StartedAt ?? clock.GetUtcNow());
+        var compiled = Compile(manifest, broadcast.StartedAt ?? clock.GetUtcNow());
         return compiled.Preview(new Candidate
         {
             Shard = new TakenShard(default, broadcast.Id, broadcast.SiteId, 0, default, default, 0),
@@ -50,9 +50,9 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 
     /// <summary>Compiles and throws away: what is wrong with a broadcast is said when it is posted, not when it is sent.</summary>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
-    public static void Check(Broadcast broadcast, Site site) => CompiledMessage.Compile(SourceOf(Manifest.Of(broadcast, site, null), site.TimeZone));
+    public static void Check(Broadcast broadcast, Site site) => CompiledMessage.Compile(SourceOf(Manifest.Of(broadcast, site, null)));
 
-    private static MessageSource SourceOf(Manifest manifest, string timeZone) => new()
+    private static MessageSource SourceOf(Manifest manifest) => new()
     {
         Subject = manifest.Subject,
         PreviewText = manifest.PreviewText,
@@ -71,7 +71,7 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
         FooterHtml = manifest.FooterHtml,
         Broadcast = new BroadcastFacts(
             new BroadcastId(manifest.BroadcastId).ToString(), manifest.Name, Times.FromStored(manifest.CreatedAt)),
-        TimeZone = TimeZoneInfo.TryFindSystemTimeZoneById(timeZone, out var zone) ? zone : TimeZoneInfo.Utc,
+        TimeZone = TimeZoneInfo.TryFindSystemTimeZoneById(manifest.TimeZone, out var zone) ? zone : TimeZoneInfo.Utc,
     };
 }
 

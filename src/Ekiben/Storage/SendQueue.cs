@@ -72,7 +72,7 @@ internal abstract class SendQueue : IAsyncDisposable
     public abstract Task<string?> CloseAsync(BroadcastId broadcast, CancellationToken cancel);
 
     /// <summary>
-    /// Recounts the rows of every frozen broadcast that changed since <paramref name="since"/> and compares them with the per-shard counts (rule 17).
+    /// Recounts the rows of every frozen broadcast that is open, or changed its status since <paramref name="since"/> and compares them with the per-shard counts (rule 17).
     /// </summary>
     /// <returns>The broadcasts whose counts differ; none when all is well.</returns>
     public abstract Task<IReadOnlyList<BroadcastId>> RecountAsync(DateTimeOffset since, CancellationToken cancel);

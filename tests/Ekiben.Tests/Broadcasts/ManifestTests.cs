@@ -20,6 +20,7 @@ public class ManifestTests
     [InlineData("send_at")]
     [InlineData("uncertain_policy")]
     [InlineData("site_name")]
+    [InlineData("time_zone")]
     public void Whatever_decides_who_gets_what_changes_it(string part)
     {
         var before = Manifest.Of(Sample(), Owner(), null).ToText();
@@ -33,6 +34,7 @@ public class ManifestTests
             case "send_at": broadcast.SendAt = broadcast.SendAt!.Value.AddMilliseconds(1); break;
             case "uncertain_policy": broadcast.UncertainPolicy = UncertainPolicy.Hold; break;
             case "site_name": site.Name = "Other"; break;
+            case "time_zone": site.TimeZone = "Europe/Berlin"; break;
         }
 
         Assert.Equal([part], Manifest.Differences(before, Manifest.Of(broadcast, site, null).ToText()));

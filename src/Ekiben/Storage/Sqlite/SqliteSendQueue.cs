@@ -232,7 +232,7 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
         // One statement is one snapshot: counts and rows of the same instant.
         command.CommandText = """
             SELECT b.id FROM broadcasts b
-            WHERE b.frozen_at IS NOT NULL AND b.updated_at >= @since
+            WHERE b.frozen_at IS NOT NULL AND (b.updated_at >= @since OR b.status IN ('sending', 'paused', 'held'))
               AND (SELECT COALESCE(SUM(pending), 0) || ' ' || COALESCE(SUM(sending), 0) || ' ' || COALESCE(SUM(deferred), 0) || ' ' || COALESCE(SUM(accepted), 0) || ' ' || COALESCE(SUM(refused), 0) || ' ' ||
                           COALESCE(SUM(expired), 0) || ' ' || COALESCE(SUM(suppressed), 0) || ' ' || COALESCE(SUM(render_failed), 0) || ' ' ||
                           COALESCE(SUM(canceled), 0) || ' ' || COALESCE(SUM(uncertain), 0) FROM shards WHERE broadcast_id = b.id)
