@@ -8,7 +8,7 @@ namespace Ekiben.Mail;
 /// <summary>
 /// Header fields, folded by us: lines of 78 characters where possible and never over 998 (RFC 5322 §2.1.1), encoded-words of at most 75
 /// and their lines of at most 76 (RFC 2047 §2). Control characters are refused, not repaired: a value that holds one is an attack or a
-/// mistake, and either way the sentence must reach a person (reliability.md S9).
+/// mistake, and either way the sentence must reach a person.
 /// </summary>
 internal static class HeaderWriter
 {

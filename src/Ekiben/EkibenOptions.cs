@@ -2,7 +2,7 @@ using Ekiben.Delivery;
 
 namespace Ekiben;
 
-/// <summary>How this server was asked to run: the command line, then the environment, then <c>ekiben.json</c> in the data folder (design.md section 3).</summary>
+/// <summary>How this server was asked to run: the command line, then the environment, then <c>ekiben.json</c> in the data folder.</summary>
 internal sealed record EkibenOptions
 {
     /// <summary>Holds the database, the mailbox, the keys and the lock.</summary>

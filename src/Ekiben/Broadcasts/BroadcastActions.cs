@@ -81,7 +81,7 @@ internal sealed class BroadcastActions(
             StartBase = now,
         });
 
-        // A key's word stands, but a site that cannot send holds it, with the reason in sight (design.md section 5).
+        // A key's word stands, but a site that cannot send holds it, with the reason in sight (ledger.md rule 7).
         (broadcast.Status, broadcast.StatusReason) = missing is null ? (BroadcastStatus.Scheduled, null) : (BroadcastStatus.Held, missing);
         broadcast.UpdatedAt = now;
         Audit(db, broadcast, actor, "approval.given", $"{recipients} recipients");

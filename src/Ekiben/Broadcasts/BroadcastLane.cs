@@ -15,7 +15,11 @@ internal sealed class BroadcastLane(
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(30);
 
+    /// <summary>Messages that a lane sends before it gives its slot to a lane that waits, so that a big broadcast does not keep a small one out.</summary>
+    private const int FairShare = 20;
+
     private RelayPool.RelaySlot? _slot;
+    private int _sinceRented;
     private ComposedMessage? _sent;
     private OutcomeRecord? _outcome;
     private TimeSpan _backOff = FirstBackOff;
@@ -111,7 +115,7 @@ internal sealed class BroadcastLane(
             await ending.CancelAsync();
         }
 
-        if (pool.IsContended)
+        if (++_sinceRented >= FairShare && pool.IsContended)
         {
             await PauseAsync();
         }
@@ -120,7 +124,12 @@ internal sealed class BroadcastLane(
     /// <summary>A connection of this lane's slot; null after a wait because the relay could not be reached.</summary>
     private async Task<IRelayConnection?> ConnectAsync(CancellationTokenSource ending)
     {
-        _slot ??= await pool.RentAsync(ending.Token);
+        if (_slot is null)
+        {
+            _slot = await pool.RentAsync(ending.Token);
+            _sinceRented = 0;
+        }
+
         try
         {
             if (_slot.Connection is { IsUsable: false } && _outcome is not null)

@@ -4,7 +4,7 @@ namespace Ekiben.Broadcasts;
 
 /// <summary>
 /// The closed account of a broadcast: every person matched is left out with a reason or is a recipient, and every recipient is in exactly one
-/// state. JSON in snake case, see design.md section 3. All zero and balanced for a draft.
+/// state. JSON in snake case, its names are the states'. All zero and balanced for a draft.
 /// </summary>
 internal sealed record Receipt
 {

@@ -3,9 +3,9 @@ namespace Ekiben.Broadcasts;
 /// <summary>
 /// The ten states of a recipient (ledger.md). Stored as these numbers; shown by their names in snake case, everywhere.
 /// <code>
-/// pending -> sending -> accepted | refused | deferred | uncertain
+/// pending -> sending -> accepted | refused | deferred | expired | uncertain
 /// deferred -> sending (when due)                        uncertain -> sending (at most once)
-/// pending, deferred -> suppressed | canceled | expired  pending -> render_failed
+/// pending, deferred -> suppressed | canceled | render_failed
 /// </code>
 /// </summary>
 internal enum RecipientState

@@ -3,7 +3,7 @@ namespace Ekiben.Broadcasts;
 /// <summary>When an approved broadcast starts: a pure function of its rows and the clock.</summary>
 internal static class Schedule
 {
-    /// <summary>A server that was down for longer does not send yesterday's news by itself (design.md section 5).</summary>
+    /// <summary>A server that was down for longer does not send yesterday's news by itself (ledger.md rule 7).</summary>
     public static readonly TimeSpan LatestStart = TimeSpan.FromHours(24);
 
     /// <summary>An audience that moved by more than this share and by more than <see cref="DriftPeople"/> is shown again (ledger.md rule 6).</summary>

@@ -2,7 +2,7 @@ using Ekiben.Sites;
 
 namespace Ekiben.Broadcasts;
 
-/// <summary>What a site needs before anything can go out (design.md sections 5 and 9). Test sites need nothing: they send into the mailbox.</summary>
+/// <summary>What a site needs before anything can go out (ledger.md rule 7). Test sites need nothing: they send into the mailbox.</summary>
 internal sealed class SendingRequirements(EkibenOptions options)
 {
     /// <summary>One sentence with the option's name, or null when the site can send. Never a silent fall-back to the mailbox.</summary>

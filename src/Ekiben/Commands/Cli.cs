@@ -7,7 +7,7 @@ using Microsoft.Data.Sqlite;
 namespace Ekiben.Commands;
 
 /// <summary>
-/// The command line (design.md section 3). What is asked for goes to stdout, everything else to stderr;
+/// The command line. What is asked for goes to stdout, everything else to stderr;
 /// 0 = done, 1 = could not be done, 2 = wrong usage, each failure with one line.
 /// </summary>
 internal static class Cli
@@ -53,7 +53,7 @@ internal static class Cli
         CommonOptions.Urls,
         CommonOptions.PublicUrl,
         CommonOptions.Relay,
-        //DemoCommand.Create(),
+        DemoCommand.Create(),
         ServeCommand.Create(),
         SiteCommand.Create(),
         UserCommand.Create(),

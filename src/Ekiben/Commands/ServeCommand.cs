@@ -43,7 +43,11 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <exception cref="CommandFailure">The port is taken.</exception>
     public static async Task<RunningServer> StartAsync(EkibenOptions options, ServeLock held, CancellationToken cancel)
     {
-        CheckPorts(options.Urls);
+        // Before anything starts: the web host would find out after the engine is running, and log a page of it.
+        if (WhatKeepsFrom(options.Urls) is { } taken)
+        {
+            throw new CommandFailure(taken);
+        }
 
         // Kestrel gives localhost no free port, since it would have to be free on two addresses.
         var app = EkibenBuilder.Build(options with { Urls = options.Urls.Replace("//localhost:0", "//127.0.0.1:0", StringComparison.OrdinalIgnoreCase) });
@@ -69,8 +73,8 @@ internal sealed class RunningServer : IAsyncDisposable
         await App.DisposeAsync();
     }
 
-    /// <summary>Before anything starts: the web host would find out after the engine is running, and log a page of it.</summary>
-    private static void CheckPorts(string urls)
+    /// <summary>One sentence on the first address that cannot be listened on, null when all can.</summary>
+    public static string? WhatKeepsFrom(string urls)
     {
         foreach (var url in urls.Split(';'))
         {
@@ -85,11 +89,13 @@ internal sealed class RunningServer : IAsyncDisposable
             }
             catch (SocketException refused)
             {
-                throw new CommandFailure(refused.SocketErrorCode == SocketError.AddressAlreadyInUse
+                return refused.SocketErrorCode == SocketError.AddressAlreadyInUse
                     ? $"cannot listen on {url}: the port is taken; choose another with --urls"
-                    : $"cannot listen on {url}: {refused.Message}");
+                    : $"cannot listen on {url}: {refused.Message}";
             }
         }
+
+        return null;
     }
 
     /// <summary>The host as asked for, since passkeys refuse an IP address where localhost will do, and the port as bound.</summary>

@@ -13,6 +13,7 @@ internal sealed class RelayPool : IAsyncDisposable
 
     private readonly Channel<RelaySlot> _free;
     private readonly List<RelaySlot> _slots = [];
+    private int _waiting;
 
     public RelayPool(IRelay relay, TimeProvider clock)
     {
@@ -28,10 +29,26 @@ internal sealed class RelayPool : IAsyncDisposable
 
     public IRelay Relay { get; }
 
-    public ValueTask<RelaySlot> RentAsync(CancellationToken cancel) => _free.Reader.ReadAsync(cancel);
+    /// <summary>True while somebody waits for a slot: then the others give theirs back now and then.</summary>
+    public bool IsContended => Volatile.Read(ref _waiting) > 0;
 
-    /// <summary>True when others wait for a slot: then one gives its own back after a message.</summary>
-    public bool IsContended => _free.Reader.Count == 0;
+    public async ValueTask<RelaySlot> RentAsync(CancellationToken cancel)
+    {
+        if (_free.Reader.TryRead(out var slot))
+        {
+            return slot;
+        }
+
+        Interlocked.Increment(ref _waiting);
+        try
+        {
+            return await _free.Reader.ReadAsync(cancel);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

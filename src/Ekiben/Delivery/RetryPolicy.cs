@@ -3,7 +3,7 @@ namespace Ekiben.Delivery;
 /// <summary>What to do after an outcome: a pure table, with the reason beside each code.</summary>
 internal static class RetryPolicy
 {
-    /// <summary>A row deferred for longer than this since its own first attempt expires: news is old by then (reliability.md D14).</summary>
+    /// <summary>A row deferred for longer than this since its own first attempt expires: news is old by then. RFC 5321 §4.5.4.1 would wait four to five days.</summary>
     public static readonly TimeSpan DefaultExpiry = TimeSpan.FromDays(3);
 
     /// <summary>After the first, second, … deferral; the last goes on for ever. RFC 5321 §4.5.4.1 asks for 30 minutes in the long run.</summary>

@@ -28,7 +28,7 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
         Socket? socket = null;
         try
         {
-            // A socket of our own: with Nagle's algorithm MailKit's small writes wait 44 ms a message for a delayed ACK (spike.md).
+            // A socket of our own: with Nagle's algorithm MailKit's small writes wait 44 ms a message for a delayed ACK (docs/adr/0007).
             socket = await DialAsync(either.Token);
             await client.ConnectAsync(socket, options.Host, options.Port, Security(), either.Token);
             if (options.User is { } user)

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Ekiben.Web;
 
 /// <summary>
-/// <c>Idempotency-Key</c> on every POST (design.md section 9): the first answer is stored in the transaction of what it answers; the same key with
+/// <c>Idempotency-Key</c> on every POST (docs/api/bento.md): the first answer is stored in the transaction of what it answers; the same key with
 /// the same request gets it again, with another request 422. A twin that arrives while the first still runs waits for it.
 /// Refusals are not kept: they changed nothing, and the mended request may use the key.
 /// </summary>

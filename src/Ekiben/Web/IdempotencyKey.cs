@@ -3,7 +3,7 @@ using Ekiben.Storage;
 
 namespace Ekiben.Web;
 
-/// <summary>A kept answer: the same key with the same body gets it again (design.md section 9).</summary>
+/// <summary>A kept answer: the same key with the same body gets it again (docs/api/bento.md).</summary>
 internal sealed class IdempotencyKey : ISiteOwned
 {
     public long Id { get; set; }

@@ -4,7 +4,7 @@ namespace Ekiben.Storage.Sqlite;
 
 /// <summary>
 /// The ledger's one writer: a thread with a connection of its own that takes whatever work is waiting, does it in one transaction and answers
-/// after the commit. With FULL sync the commit is the cost, so thirty connections share one (spike.md D1).
+/// after the commit. With FULL sync the commit is the cost, so thirty connections share one (docs/adr/0001).
 /// </summary>
 internal sealed partial class SqliteGroupWriter : IAsyncDisposable
 {
