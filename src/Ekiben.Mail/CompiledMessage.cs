@@ -9,7 +9,7 @@ namespace Ekiben.Mail;
 /// <summary>
 /// A broadcast's content, compiled once and composed for each recipient. Immutable and thread-safe. Compiling checks every field, puts the
 /// page together, derives the text part and encodes all that is the same for everybody; composing renders what differs and writes the
-/// message (RFC 5322, MIME multipart/alternative). Nothing here reads a clock, a database or a socket: the same source, person and identity
+/// message (RFC 5322, MIME multipart/alternative). Nothing here reads a database or a socket, and a clock only to end what takes too long: the same source, person and identity
 /// give the same bytes.
 /// </summary>
 public sealed class CompiledMessage
@@ -191,6 +191,7 @@ public sealed class CompiledMessage
         TimeZone = _source.TimeZone,
         Seed = Hash(_seed, person.Address.Normalised),
         Escape = into.Escaper,
+        Clock = _source.Clock,
     };
 
     private void WriteTo(Person person, MessageBuffer into)

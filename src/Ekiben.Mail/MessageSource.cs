@@ -62,6 +62,8 @@ public sealed record MessageSource
     public TimeZoneInfo? TimeZone { get; init; }
     /// <summary>Null = links stay as written and there is no pixel.</summary>
     public Tracking? Tracking { get; init; }
+    /// <summary>Bounds the time of one rendering (<see cref="Ekiben.Liquid.TemplateLimits.Time"/>); nothing of it reaches the message. Null = steps alone bound it.</summary>
+    public TimeProvider? Clock { get; init; }
 }
 
 /// <summary>The recipient's data, as frozen or as today's rows have it.</summary>

@@ -70,7 +70,8 @@ internal static class BentoBroadcastsApi
         return answer;
     }
 
-    private static async Task<BroadcastSurroundings> SurroundingsAsync(ApiRequest request, List<JsonElement> items, DateTimeOffset now)
+    /// <summary>What the items may name, for reading them.</summary>
+    public static async Task<BroadcastSurroundings> SurroundingsAsync(ApiRequest request, List<JsonElement> items, DateTimeOffset now)
     {
         var (layoutIds, segmentIds) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
         foreach (var (layoutId, segmentId) in items.Select(BroadcastItemReader.Named))

@@ -31,6 +31,9 @@ internal sealed class BroadcastItemReader(BroadcastSurroundings surroundings)
     /// <summary>Bento's documents misspelt it for years, and clients copied that.</summary>
     private static readonly string[] SegmentNames = ["segment_id", "segement_id"];
 
+    /// <summary>False takes templates that do not compile too, as lint does to say all that is wrong with them.</summary>
+    public bool Compiles { get; init; } = true;
+
     public bool TryRead(JsonElement item, int index, out BroadcastDraft? draft, out string error)
     {
         draft = null;
@@ -99,7 +102,11 @@ internal sealed class BroadcastItemReader(BroadcastSurroundings surroundings)
             CreatedAt = surroundings.Now,
             UpdatedAt = surroundings.Now,
         };
-        Compile(broadcast);
+        if (Compiles)
+        {
+            Compile(broadcast);
+        }
+
         return new BroadcastDraft(index, broadcast, approved) { Notice = Notice(item, type) };
     }
 

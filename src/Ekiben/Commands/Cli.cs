@@ -59,6 +59,7 @@ internal static class Cli
         UserCommand.Create(),
         BroadcastCommand.Create(),
         ReceiptCommand.Create(),
+        RenderCommand.Create(),
         SinkCommand.Create(),
     };
 

@@ -14,7 +14,7 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
     /// <summary>Compiles what was approved. The clock that its templates see is the broadcast's start.</summary>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
     public CompiledBroadcast Compile(Manifest manifest, DateTimeOffset renderClock) => new(
-        CompiledMessage.Compile(SourceOf(manifest)),
+        CompiledMessage.Compile(SourceOf(manifest) with { Clock = clock }),
         new BroadcastId(manifest.BroadcastId),
         manifest.FromEmail,
         renderClock,

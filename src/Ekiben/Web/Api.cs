@@ -56,6 +56,7 @@ internal static class Api
         app.MapApiDocs();
         var ours = app.MapGroup(ApiStyles.EkibenRoot).RequireAuthorization(KeyPolicy);
         ours.MapBroadcasts();
+        ours.MapLint();
         ours.MapLayouts();
         ours.MapSegments();
         ours.MapMailbox();

@@ -21,6 +21,8 @@ public sealed partial class WallsTests(EkibenApp app)
                 !Path.GetFileName(source).StartsWith("Bento", StringComparison.Ordinal)
                 && !source.StartsWith("Web/", StringComparison.Ordinal)
                 && !source.StartsWith("Commands/", StringComparison.Ordinal)
+                // Templates speak Bento's language to whoever writes them: lint reads it.
+                && !source.StartsWith("Templates/Lint", StringComparison.Ordinal)
                 && !source.EndsWith("ItemReader.cs", StringComparison.Ordinal)),
             source => BentoWord().IsMatch(Code(Read("src/Ekiben", source))));
 

@@ -48,6 +48,26 @@ internal sealed class SqliteAudiences(SqliteDatabase database) : Audiences
         return ids;
     }
 
+    public override async Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<VisitorField> fields, CancellationToken cancel)
+    {
+        await using var connection = database.Connect();
+        await using var command = connection.CreateCommand();
+        var where = new SqliteAudienceSql(command, rule);
+        var blanks = fields.Select((field, index) => $"{where.IsBlank(field)} AS blank{index}");
+        var sums = fields.Select((_, index) => $"COALESCE(SUM(blank{index}), 0)");
+        // MIN with bare columns takes them from the row with the lowest id (SQLite's lang_select, "bare columns"): of people who share an
+        // address the one who is a recipient.
+        command.CommandText = $"""
+            SELECT {string.Join(", ", sums)} FROM (
+                SELECT MIN(s.id), {string.Join(", ", blanks)} FROM subscribers s
+                WHERE {where.Matched} AND {where.Reason} = 0
+                GROUP BY s.address_id)
+            """;
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        await reader.ReadAsync(cancel);
+        return [.. Enumerable.Range(0, fields.Count).Select(reader.GetInt64)];
+    }
+
     public override async Task<IReadOnlyList<string>> UnknownTagsAsync(SiteId site, IReadOnlyList<string> names, CancellationToken cancel)
     {
         await using var connection = database.Connect();
@@ -107,6 +127,23 @@ internal sealed class SqliteAudienceSql
     public string Matched { get; }
 
     public string Reason { get; }
+
+    /// <summary>1 when a template finds nothing there, or blanks only.</summary>
+    public string IsBlank(VisitorField field)
+    {
+        // A quote or backslash cannot be part of a JSON path's label; such keys are compared as they are.
+        var custom = field.Name.AsSpan().IndexOfAny('"', '\\') < 0
+            ? $"json_extract(s.fields, {Parameter($"$.\"{field.Name}\"")})"
+            : $"(SELECT e.value FROM json_each(s.fields) e WHERE e.key = {Parameter(field.Name)})";
+        var value = (field.IsCustom, field.Name) switch
+        {
+            (true, _) => custom,
+            (false, "first_name") => $"COALESCE(s.first_name, {custom})",
+            (false, "last_name") => $"COALESCE(s.last_name, {custom})",
+            _ => throw new InvalidOperationException($"no column for {field.Name}"),
+        };
+        return $"(TRIM(COALESCE({value}, ''), {Parameter(" \t\r\n")}) = '')";
+    }
 
     /// <summary>True when the person carries any of the tags; a name that is no tag matches nobody. The tags are looked up once a statement.</summary>
     private string HasAny(IReadOnlyList<string> names)

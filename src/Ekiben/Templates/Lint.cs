@@ -1,0 +1,233 @@
+using System.Collections.Frozen;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Ekiben.Broadcasts;
+using Ekiben.Delivery;
+using Ekiben.Liquid;
+using Ekiben.Mail;
+using Ekiben.Sites;
+
+namespace Ekiben.Templates;
+
+/// <summary>
+/// What is odd about a broadcast's content. This part is pure: the texts and the names of the site's fields in, findings out.
+/// What depends on people (blank fields, size, subject as somebody sees it) is added by <see cref="LintApi"/>.
+/// </summary>
+internal sealed class Lint
+{
+    /// <summary>A report beyond is of no use to anybody; the rest is said by one line.</summary>
+    public const int MaxFindings = 200;
+
+    /// <summary>Fields whose blanks are counted; each is one more look into every recipient's row.</summary>
+    public const int MaxCountedFields = 20;
+
+    /// <summary>Gmail shows this many bytes of HTML and hides the rest, the unsubscribe link first.</summary>
+    public const int MaxHtmlBytes = 102_400;
+
+    /// <summary>RFC 5322 §2.1.1 advises lines of 78 characters, and no reader shows more of a subject.</summary>
+    public const int MaxSubjectLength = 78;
+
+    /// <summary>Parsed for itself: what a single field may hold is checked where it is read.</summary>
+    private static readonly TemplateOptions Parsing = new() { Limits = new TemplateLimits { SourceBytes = 4 << 20 } };
+
+    /// <summary>Of <c>visitor</c>. Names that everybody has something in, then those that may be blank.</summary>
+    private static readonly FrozenSet<string> AlwaysThere = FrozenSet.Create("email", "uuid", "tags", "unsubscribe_url");
+
+    private static readonly FrozenSet<string> OwnColumns = FrozenSet.Create("first_name", "last_name");
+
+    private static readonly FrozenSet<string> BroadcastNames = FrozenSet.Create("id", "name", "subject", "created_at");
+
+    private readonly Broadcast _broadcast;
+    private readonly IReadOnlySet<string> _fields;
+    private readonly List<LintFinding> _findings = [];
+    private readonly List<BlankField> _unguarded = [];
+
+    private Lint(Broadcast broadcast, IReadOnlySet<string> fields) => (_broadcast, _fields) = (broadcast, fields);
+
+    public IReadOnlyList<LintFinding> Findings => _findings;
+
+    /// <summary>Look-ups without a <c>default</c> or an <c>if</c>, whose blanks are to be counted; first places only.</summary>
+    public IReadOnlyList<BlankField> Unguarded => _unguarded;
+
+    /// <summary>False when it cannot be compiled, so that nobody's message can be tried.</summary>
+    public bool Compiles { get; private set; } = true;
+
+    /// <param name="broadcast">Stored or not.</param>
+    /// <param name="site">Its footer is part of the mail.</param>
+    /// <param name="fields">The keys of the site's custom fields.</param>
+    public static Lint Of(Broadcast broadcast, Site site, IReadOnlySet<string> fields)
+    {
+        var lint = new Lint(broadcast, fields);
+        lint.Parse("subject", broadcast.Subject);
+        lint.Parse("preview_text", broadcast.PreviewText);
+        var linksToUnsubscribe = lint.Parse("content", broadcast.Content) | lint.Parse("layout", broadcast.LayoutHtml);
+        lint.Parse("footer", site.FooterHtml);
+        lint.Compile(site);
+        lint.WayOut(linksToUnsubscribe);
+        lint.Links("content", broadcast.Content, broadcast.Type);
+        lint.Links("layout", broadcast.LayoutHtml, "html");
+        lint.Links("footer", site.FooterHtml, "html");
+        return lint;
+    }
+
+    /// <summary>One field's syntax, look-ups and tags. True when it asks for the unsubscribe link.</summary>
+    private bool Parse(string field, string? source)
+    {
+        if (string.IsNullOrEmpty(source))
+        {
+            return false;
+        }
+
+        if (!Template.TryParse(source, Parsing, out var template, out var error))
+        {
+            Compiles = false;
+            _findings.Add(LintFinding.Error(error.Code, field, error.Message, error.Line, error.Column));
+            return true;
+        }
+
+        foreach (var tag in template.UnsupportedTags)
+        {
+            _findings.Add(LintFinding.Warning("unsupported_tag", field, $"{{% {tag.Name} %}} needs Bento's flows or shops: it renders nothing here.", tag.Line, tag.Column));
+        }
+
+        var told = new HashSet<(string, bool)>();
+        foreach (var variable in template.Variables.Where(variable => !variable.IsLocal && told.Add((variable.Name, variable.IsGuarded))))
+        {
+            LookUp(field, variable);
+        }
+
+        return template.Variables.Any(variable => variable.Name == "visitor.unsubscribe_url");
+    }
+
+    private void LookUp(string field, TemplateVariable variable)
+    {
+        if (!IsKnown(field, variable.Path))
+        {
+            var message = $"There is no {variable.Name}: it renders nothing.";
+            _findings.Add(variable.IsGuarded
+                ? LintFinding.Warning("unknown_variable", field, message, variable.Line, variable.Column)
+                : LintFinding.Error("unknown_variable", field, message, variable.Line, variable.Column));
+            return;
+        }
+
+        if (!variable.IsGuarded && _unguarded.Count < MaxCountedFields && MayBeBlank(variable.Path) is { } blank && !_unguarded.Exists(known => known.Field == blank))
+        {
+            _unguarded.Add(new BlankField(blank, variable.Name, field, variable.Line, variable.Column));
+        }
+    }
+
+    /// <summary>A name computed while rendering (<c>[]</c>) cannot be judged, so it passes.</summary>
+    private bool IsKnown(string field, IReadOnlyList<string> path) => path switch
+    {
+        ["[]", ..] => true,
+        ["visitor"] => true,
+        ["visitor", "fields" or "custom_fields"] => true,
+        ["visitor", "fields" or "custom_fields", var name, ..] => name == "[]" || _fields.Contains(name),
+        ["visitor", var name, ..] => name == "[]" || AlwaysThere.Contains(name) || OwnColumns.Contains(name) || _fields.Contains(name),
+        ["broadcast"] or ["site"] or ["env"] or ["browser_url", ..] => true,
+        ["broadcast", var name, ..] => name == "[]" || BroadcastNames.Contains(name),
+        ["site", var name, ..] => name is "[]" or "name",
+        ["env", var name, ..] => name is "[]" or "production" or "production?",
+        ["content"] => field == "layout",
+        _ => false,
+    };
+
+    private static Storage.VisitorField? MayBeBlank(IReadOnlyList<string> path) => path switch
+    {
+        ["visitor", "fields" or "custom_fields", not "[]", ..] => new(path[2], IsCustom: true),
+        ["visitor", "fields" or "custom_fields" or "[]", ..] => null,
+        ["visitor", var name, ..] when !AlwaysThere.Contains(name) => new(name, IsCustom: !OwnColumns.Contains(name)),
+        _ => null,
+    };
+
+    /// <summary>What only the whole can have wrong: a tag left open, a layout without its slot.</summary>
+    private void Compile(Site site)
+    {
+        if (!Compiles)
+        {
+            return;
+        }
+
+        try
+        {
+            MessageComposer.Check(_broadcast, site);
+        }
+        catch (CompileException wrong)
+        {
+            Compiles = false;
+            _findings.Add(LintFinding.Error("invalid", wrong.Field, wrong.Message, wrong.Line == 0 ? null : wrong.Line, wrong.Line == 0 ? null : wrong.Column));
+        }
+    }
+
+    private void WayOut(bool linksToUnsubscribe)
+    {
+        if (!linksToUnsubscribe && _broadcast.Type is "fancy" or "raw" or "html" or "layout")
+        {
+            _findings.Add(LintFinding.Warning(
+                "missing_unsubscribe_link", "content", "Nothing links to {{ visitor.unsubscribe_url }}: a footer with an unsubscribe link is added below."));
+        }
+    }
+
+    private void Links(string field, string? source, string type)
+    {
+        if (string.IsNullOrEmpty(source))
+        {
+            return;
+        }
+
+        try
+        {
+            _findings.AddRange(LintMarkup.Read(field, source, isHtml: type is not ("plain" or "markdown")).Take(MaxFindings).ToList());
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            _findings.Add(LintFinding.Warning("unreadable_markup", field, "The markup takes too long to read: its links and images were not checked."));
+        }
+    }
+
+    /// <summary>The subject without its Liquid: what is left is in everybody's.</summary>
+    public static LintFinding? Subject(string subject, bool isRendered)
+    {
+        var text = isRendered ? subject : LintMarkup.WithoutLiquid(subject);
+        var length = text.EnumerateRunes().Count();
+        return length <= MaxSubjectLength
+            ? null
+            : LintFinding.Warning("long_subject", "subject", string.Create(
+                CultureInfo.InvariantCulture, $"The subject has {length} characters; readers show about {MaxSubjectLength} at most."));
+    }
+
+    public static LintFinding? Size(long htmlBytes) => htmlBytes <= MaxHtmlBytes
+        ? null
+        : LintFinding.Warning("too_large", "content", string.Create(
+            CultureInfo.InvariantCulture, $"The HTML has {htmlBytes:#,0} bytes; Gmail clips a mail after {MaxHtmlBytes:#,0}, and its unsubscribe link with it."));
+
+    /// <summary>Bytes that the author and the site bring along, where there is nobody to render it for.</summary>
+    public static long StaticBytes(Broadcast broadcast, Site site) =>
+        Encoding.UTF8.GetByteCount(broadcast.Content) + Encoding.UTF8.GetByteCount(broadcast.LayoutHtml ?? "") + Encoding.UTF8.GetByteCount(site.FooterHtml ?? "");
+}
+
+/// <summary>A look-up that some people may have nothing for.</summary>
+/// <param name="Field">What is looked up.</param>
+/// <param name="Name">As the template writes it.</param>
+/// <param name="Place">The broadcast's field in which it stands first, there at <paramref name="Line"/> and <paramref name="Column"/>.</param>
+/// <param name="Line">From 1.</param>
+/// <param name="Column">From 1.</param>
+internal sealed record BlankField(Storage.VisitorField Field, string Name, string Place, int Line, int Column);
+
+/// <summary>One thing to look at. Errors are what no author can have meant; warnings are for the author to judge.</summary>
+/// <param name="Code">Stable, for programs; an error of syntax has the engine's own code (<see cref="TemplateErrors"/>).</param>
+/// <param name="Severity"><c>error</c> or <c>warning</c>.</param>
+/// <param name="Field"><c>subject</c>, <c>preview_text</c>, <c>content</c>, <c>layout</c>, <c>footer</c>, <c>from</c> or <c>site</c>.</param>
+/// <param name="Line">In the field, from 1; null where there is no place.</param>
+/// <param name="Column">In the line, from 1, in UTF-16 units; null where there is no place.</param>
+/// <param name="Message">One sentence.</param>
+/// <param name="People">How many recipients it concerns; null where that is not counted.</param>
+internal sealed record LintFinding(string Code, string Severity, string Field, int? Line, int? Column, string Message, long? People)
+{
+    public static LintFinding Error(string code, string field, string message, int? line = null, int? column = null) =>
+        new(code, "error", field, line, column, message, null);
+
+    public static LintFinding Warning(string code, string field, string message, int? line = null, int? column = null, long? people = null) =>
+        new(code, "warning", field, line, column, message, people);
+}
