@@ -133,7 +133,7 @@ internal sealed class Lint
         _ => false,
     };
 
-    private static Storage.VisitorField? MayBeBlank(IReadOnlyList<string> path) => path switch
+    private static Storage.PersonField? MayBeBlank(IReadOnlyList<string> path) => path switch
     {
         ["visitor", "fields" or "custom_fields", not "[]", ..] => new(path[2], IsCustom: true),
         ["visitor", "fields" or "custom_fields" or "[]", ..] => null,
@@ -213,7 +213,7 @@ internal sealed class Lint
 /// <param name="Place">The broadcast's field in which it stands first, there at <paramref name="Line"/> and <paramref name="Column"/>.</param>
 /// <param name="Line">From 1.</param>
 /// <param name="Column">From 1.</param>
-internal sealed record BlankField(Storage.VisitorField Field, string Name, string Place, int Line, int Column);
+internal sealed record BlankField(Storage.PersonField Field, string Name, string Place, int Line, int Column);
 
 /// <summary>One thing to look at. Errors are what no author can have meant; warnings are for the author to judge.</summary>
 /// <param name="Code">Stable, for programs; an error of syntax has the engine's own code (<see cref="TemplateErrors"/>).</param>
