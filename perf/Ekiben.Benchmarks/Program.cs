@@ -1,15 +1,22 @@
 using System.Globalization;
 using Ekiben.Benchmarks.Liquid;
+using Ekiben.Benchmarks.Mail;
+
+#pragma warning disable RS0030 // Benchmarks measure real time; this is where they take the clock.
+var clock = TimeProvider.System;
+#pragma warning restore RS0030
 
 return args switch
 {
     ["liquid"] => LiquidBenchmark.Run(),
     ["liquid-fuzz", var seconds] => LiquidFuzz.Run(TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture))),
+    ["mail"] => MailBenchmark.Run(clock),
+    ["hostile"] => HostileBenchmark.Run(clock),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds>");
+    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds> | mail | hostile");
     return 2;
 }
