@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Ekiben.Segments;
 using Ekiben.Storage;
@@ -34,7 +33,7 @@ internal static class BentoBroadcastsApi
         }
 
         var now = request.Service<TimeProvider>().GetUtcNow();
-        var surroundings = await SurroundingsAsync(request, items, now);
+        var surroundings = await BroadcastSurroundings.OfAsync(request, items, now);
         var reader = new BroadcastItemReader(surroundings);
         var drafts = new List<BroadcastDraft>(items.Count);
         var failures = new List<BentoFailure>();
@@ -68,26 +67,6 @@ internal static class BentoBroadcastsApi
         });
         request.WakeEngine();
         return answer;
-    }
-
-    /// <summary>What the items may name, for reading them.</summary>
-    public static async Task<BroadcastSurroundings> SurroundingsAsync(ApiRequest request, List<JsonElement> items, DateTimeOffset now)
-    {
-        var (layoutIds, segmentIds) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
-        foreach (var (layoutId, segmentId) in items.Select(BroadcastItemReader.Named))
-        {
-            layoutIds.Add(layoutId ?? "");
-            segmentIds.Add(segmentId ?? "");
-        }
-
-        var db = request.Db;
-        return new BroadcastSurroundings(
-            request.Site,
-            request.Actor.Name,
-            now,
-            await db.Authors.AsNoTracking().OrderBy(author => author.Id).ToListAsync(request.Cancel),
-            await db.Layouts.Where(layout => layoutIds.Contains(layout.PublicId)).ToDictionaryAsync(layout => layout.PublicId, layout => layout.Html, request.Cancel),
-            await db.Segments.Where(segment => segmentIds.Contains(segment.PublicId)).ToDictionaryAsync(segment => segment.PublicId, segment => segment.Rule, request.Cancel));
     }
 
     /// <summary>Before the transaction, and once for each rule: a count may take longer than others should wait.</summary>

@@ -1,4 +1,7 @@
+using System.Text.Json;
 using Ekiben.Sites;
+using Ekiben.Web;
+using Microsoft.EntityFrameworkCore;
 
 namespace Ekiben.Broadcasts;
 
@@ -24,4 +27,23 @@ internal sealed record BroadcastSurroundings(
 {
     public TimeZoneInfo TimeZone { get; } =
         TimeZoneInfo.TryFindSystemTimeZoneById(Site.TimeZone, out var zone) ? zone : TimeZoneInfo.Utc;
+
+    public static async Task<BroadcastSurroundings> OfAsync(ApiRequest request, IReadOnlyList<JsonElement> items, DateTimeOffset now)
+    {
+        var (layoutIds, segmentIds) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        foreach (var (layoutId, segmentId) in items.Select(BroadcastItemReader.Named))
+        {
+            layoutIds.Add(layoutId ?? "");
+            segmentIds.Add(segmentId ?? "");
+        }
+
+        var db = request.Db;
+        return new BroadcastSurroundings(
+            request.Site,
+            request.Actor.Name,
+            now,
+            await db.Authors.AsNoTracking().OrderBy(author => author.Id).ToListAsync(request.Cancel),
+            await db.Layouts.Where(layout => layoutIds.Contains(layout.PublicId)).ToDictionaryAsync(layout => layout.PublicId, layout => layout.Html, request.Cancel),
+            await db.Segments.Where(segment => segmentIds.Contains(segment.PublicId)).ToDictionaryAsync(segment => segment.PublicId, segment => segment.Rule, request.Cancel));
+    }
 }

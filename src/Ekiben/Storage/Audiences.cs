@@ -12,11 +12,11 @@ internal abstract class Audiences
     /// How many recipients have nothing (no value, or blanks only) in each of the fields, in their order. Walks the whole audience once:
     /// ask for all fields together.
     /// </summary>
-    public abstract Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<PersonField> fields, CancellationToken cancel);
+    public abstract Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, CancellationToken cancel);
 
     /// <summary>The names among <paramref name="names"/> that are no tag of the site.</summary>
     public abstract Task<IReadOnlyList<string>> UnknownTagsAsync(SiteId site, IReadOnlyList<string> names, CancellationToken cancel);
 }
 
-/// <summary>What a template calls <c>visitor.name</c>: <c>first_name</c> or <c>last_name</c>, which a custom field of that name stands in for, or a custom field.</summary>
-internal sealed record PersonField(string Name, bool IsCustom);
+/// <summary><c>first_name</c> or <c>last_name</c>, for which a custom field of that name stands in, or a custom field.</summary>
+internal sealed record SubscriberField(string Name, bool IsCustom);

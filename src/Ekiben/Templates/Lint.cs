@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -7,6 +6,7 @@ using Ekiben.Delivery;
 using Ekiben.Liquid;
 using Ekiben.Mail;
 using Ekiben.Sites;
+using Ekiben.Storage;
 
 namespace Ekiben.Templates;
 
@@ -30,13 +30,6 @@ internal sealed class Lint
 
     /// <summary>Parsed for itself: what a single field may hold is checked where it is read.</summary>
     private static readonly TemplateOptions Parsing = new() { Limits = new TemplateLimits { SourceBytes = 4 << 20 } };
-
-    /// <summary>Of <c>visitor</c>. Names that everybody has something in, then those that may be blank.</summary>
-    private static readonly FrozenSet<string> AlwaysThere = FrozenSet.Create("email", "uuid", "tags", "unsubscribe_url");
-
-    private static readonly FrozenSet<string> OwnColumns = FrozenSet.Create("first_name", "last_name");
-
-    private static readonly FrozenSet<string> BroadcastNames = FrozenSet.Create("id", "name", "subject", "created_at");
 
     private readonly Broadcast _broadcast;
     private readonly IReadOnlySet<string> _fields;
@@ -88,7 +81,7 @@ internal sealed class Lint
 
         foreach (var tag in template.UnsupportedTags)
         {
-            _findings.Add(LintFinding.Warning("unsupported_tag", field, $"{{% {tag.Name} %}} needs Bento's flows or shops: it renders nothing here.", tag.Line, tag.Column));
+            _findings.Add(LintFinding.Warning("unsupported_tag", field, $"{{% {tag.Name} %}} needs flows or shops, which are not here: it renders nothing.", tag.Line, tag.Column));
         }
 
         var told = new HashSet<(string, bool)>();
@@ -97,12 +90,20 @@ internal sealed class Lint
             LookUp(field, variable);
         }
 
-        return template.Variables.Any(variable => variable.Name == "visitor.unsubscribe_url");
+        return template.Variables.Any(variable => variable.Name == MessageVariables.UnsubscribeUrl);
     }
 
     private void LookUp(string field, TemplateVariable variable)
     {
-        if (!IsKnown(field, variable.Path))
+        var found = MessageVariables.Find(variable.Path);
+        var isKnown = found.Kind switch
+        {
+            MessageVariableKind.CustomField => _fields.Contains(found.Field),
+            // The place of the content in its layout.
+            MessageVariableKind.Unknown => field == "layout" && variable.Name == "content",
+            _ => true,
+        };
+        if (!isKnown)
         {
             var message = $"There is no {variable.Name}: it renders nothing.";
             _findings.Add(variable.IsGuarded
@@ -111,35 +112,17 @@ internal sealed class Lint
             return;
         }
 
-        if (!variable.IsGuarded && _unguarded.Count < MaxCountedFields && MayBeBlank(variable.Path) is { } blank && !_unguarded.Exists(known => known.Field == blank))
+        if (variable.IsGuarded || found.Kind is not (MessageVariableKind.PersonName or MessageVariableKind.CustomField) || _unguarded.Count >= MaxCountedFields)
+        {
+            return;
+        }
+
+        var blank = new SubscriberField(found.Field, IsCustom: found.Kind == MessageVariableKind.CustomField);
+        if (!_unguarded.Exists(known => known.Field == blank))
         {
             _unguarded.Add(new BlankField(blank, variable.Name, field, variable.Line, variable.Column));
         }
     }
-
-    /// <summary>A name computed while rendering (<c>[]</c>) cannot be judged, so it passes.</summary>
-    private bool IsKnown(string field, IReadOnlyList<string> path) => path switch
-    {
-        ["[]", ..] => true,
-        ["visitor"] => true,
-        ["visitor", "fields" or "custom_fields"] => true,
-        ["visitor", "fields" or "custom_fields", var name, ..] => name == "[]" || _fields.Contains(name),
-        ["visitor", var name, ..] => name == "[]" || AlwaysThere.Contains(name) || OwnColumns.Contains(name) || _fields.Contains(name),
-        ["broadcast"] or ["site"] or ["env"] or ["browser_url", ..] => true,
-        ["broadcast", var name, ..] => name == "[]" || BroadcastNames.Contains(name),
-        ["site", var name, ..] => name is "[]" or "name",
-        ["env", var name, ..] => name is "[]" or "production" or "production?",
-        ["content"] => field == "layout",
-        _ => false,
-    };
-
-    private static Storage.PersonField? MayBeBlank(IReadOnlyList<string> path) => path switch
-    {
-        ["visitor", "fields" or "custom_fields", not "[]", ..] => new(path[2], IsCustom: true),
-        ["visitor", "fields" or "custom_fields" or "[]", ..] => null,
-        ["visitor", var name, ..] when !AlwaysThere.Contains(name) => new(name, IsCustom: !OwnColumns.Contains(name)),
-        _ => null,
-    };
 
     /// <summary>What only the whole can have wrong: a tag left open, a layout without its slot.</summary>
     private void Compile(Site site)
@@ -165,7 +148,7 @@ internal sealed class Lint
         if (!linksToUnsubscribe && _broadcast.Type is "fancy" or "raw" or "html" or "layout")
         {
             _findings.Add(LintFinding.Warning(
-                "missing_unsubscribe_link", "content", "Nothing links to {{ visitor.unsubscribe_url }}: a footer with an unsubscribe link is added below."));
+                "missing_unsubscribe_link", "content", $"Nothing links to {{{{ {MessageVariables.UnsubscribeUrl} }}}}: a footer with an unsubscribe link is added below."));
         }
     }
 
@@ -213,7 +196,7 @@ internal sealed class Lint
 /// <param name="Place">The broadcast's field in which it stands first, there at <paramref name="Line"/> and <paramref name="Column"/>.</param>
 /// <param name="Line">From 1.</param>
 /// <param name="Column">From 1.</param>
-internal sealed record BlankField(Storage.PersonField Field, string Name, string Place, int Line, int Column);
+internal sealed record BlankField(SubscriberField Field, string Name, string Place, int Line, int Column);
 
 /// <summary>One thing to look at. Errors are what no author can have meant; warnings are for the author to judge.</summary>
 /// <param name="Code">Stable, for programs; an error of syntax has the engine's own code (<see cref="TemplateErrors"/>).</param>

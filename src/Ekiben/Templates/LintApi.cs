@@ -32,7 +32,7 @@ internal static class LintApi
         }
 
         var now = request.Service<TimeProvider>().GetUtcNow();
-        var reader = new BroadcastItemReader(await BentoBroadcastsApi.SurroundingsAsync(request, [item], now)) { Compiles = false };
+        var reader = new BroadcastItemReader(await BroadcastSurroundings.OfAsync(request, [item], now)) { Compiles = false };
         return reader.TryRead(item, 0, out var draft, out var error)
             ? await ReportAsync(request, draft!.Broadcast)
             : request.BadRequest(error + ".", "invalid_broadcast");

@@ -18,7 +18,7 @@ internal static class LintMarkup
     private static readonly Regex Comment = Linear(@"<!--[\s\S]*?-->");
     private static readonly Regex Tag = Linear(@"<(?<name>[a-zA-Z][a-zA-Z0-9]*)(?<attributes>(?:""[^""]*""|'[^']*'|[^""'>])*)>");
     private static readonly Regex Attribute = Linear(@"(?<name>[a-zA-Z-]+)(?:\s*=\s*(?:""(?<value>[^""]*)""|'(?<value>[^']*)'|(?<value>[^\s""'>]+)))?");
-    private static readonly Regex BentoTag = Linear(@"\{%-?\s*(?<name>link|btn|img)\s(?<arguments>(?:\{\{[\s\S]*?\}\}|[^%]|%[^}])*)%\}");
+    private static readonly Regex ContentTag = Linear(@"\{%-?\s*(?<name>link|btn|img)\s(?<arguments>(?:\{\{[\s\S]*?\}\}|[^%]|%[^}])*)%\}");
     private static readonly Regex BareLink = Linear(@"(?i)http://[^\s<>""'\)\]]*");
     private static readonly Regex MarkdownImage = Linear(@"!\[\s*\]\(");
     private static readonly string[] Allowed = ["https://", "mailto:", "tel:", "sms:", "#"];
@@ -29,9 +29,9 @@ internal static class LintMarkup
     public static IEnumerable<LintFinding> Read(string field, string source, bool isHtml)
     {
         var text = source.ToCharArray();
-        foreach (Match tag in BentoTag.Matches(source))
+        foreach (Match tag in ContentTag.Matches(source))
         {
-            foreach (var finding in OfBentoTag(field, source, tag))
+            foreach (var finding in OfContentTag(field, source, tag))
             {
                 yield return finding;
             }
@@ -89,7 +89,7 @@ internal static class LintMarkup
     }
 
     /// <summary><c>{% link URL :: text %}</c>, <c>{% btn URL :: text %}</c>, <c>{% img URL :: class, id, alt, width, height %}</c>.</summary>
-    private static IEnumerable<LintFinding> OfBentoTag(string field, string source, Match tag)
+    private static IEnumerable<LintFinding> OfContentTag(string field, string source, Match tag)
     {
         var arguments = tag.Groups["arguments"].Value.TrimEnd('-').Split("::", 2, StringSplitOptions.TrimEntries);
         if (!arguments[0].StartsWith('{') && !IsFine(arguments[0]))

@@ -48,7 +48,7 @@ internal sealed class SqliteAudiences(SqliteDatabase database) : Audiences
         return ids;
     }
 
-    public override async Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<PersonField> fields, CancellationToken cancel)
+    public override async Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, CancellationToken cancel)
     {
         await using var connection = database.Connect();
         await using var command = connection.CreateCommand();
@@ -129,7 +129,7 @@ internal sealed class SqliteAudienceSql
     public string Reason { get; }
 
     /// <summary>1 when a template finds nothing there, or blanks only.</summary>
-    public string IsBlank(PersonField field)
+    public string IsBlank(SubscriberField field)
     {
         // A quote or backslash cannot be part of a JSON path's label; such keys are compared as they are.
         var custom = field.Name.AsSpan().IndexOfAny('"', '\\') < 0
