@@ -91,6 +91,7 @@ internal static class EkibenBuilder
         services.AddSingleton<MessageIds>();
         services.AddSingleton<MessageComposer>();
         services.AddSingleton<MailboxStore>();
+        services.AddSingleton<LinkTargets>();
         services.AddSingleton<RelayPools>();
 
         // API
@@ -109,6 +110,7 @@ internal static class EkibenBuilder
         app.MapApi();
         app.MapPlatform();
         app.MapUnsubscribe();
+        app.MapReactions();
         app.MapHealth();
         return app;
     }

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Ekiben.Segments;
 using Ekiben.Storage;
+using Ekiben.Feedback;
 using Ekiben.Web;
 using Microsoft.EntityFrameworkCore;
 
@@ -129,7 +130,7 @@ internal static class BentoBroadcastsApi
                 BentoStatus(draft.Broadcast),
                 draft.Notice))],
             failures,
-            [.. drafts.Select(draft => Record(request, draft.Broadcast))]),
+            [.. drafts.Select(draft => Record(request, draft.Broadcast, ReactionStats.None))]),
         keepUntil: drafts.Max(draft => draft.Broadcast.SendAt));
 
     private static async Task<Answer> ListAsync(ApiRequest request)
@@ -141,8 +142,9 @@ internal static class BentoBroadcastsApi
         var broadcasts = await matching
             .OrderByDescending(broadcast => broadcast.Id).Skip((page - 1) * perPage).Take(perPage)
             .ToListAsync(request.Cancel);
+        var reactions = await ReactionStats.ReadAsync(request.Db, [.. broadcasts.Select(broadcast => broadcast.Id)], request.Cancel);
         return Answer.Ok(new ListedBroadcasts(
-            [.. broadcasts.Select(broadcast => Record(request, broadcast))],
+            [.. broadcasts.Select(broadcast => Record(request, broadcast, reactions.GetValueOrDefault(broadcast.Id, ReactionStats.None)))],
             [.. broadcasts.Select(Flat)],
             new ListMeta(page, perPage, broadcasts.Count, total)));
     }
@@ -165,7 +167,7 @@ internal static class BentoBroadcastsApi
     private static string DashboardUrl(ApiRequest request, Broadcast broadcast) =>
         $"{request.Http.Request.Scheme}://{request.Http.Request.Host}/broadcasts/{broadcast.Id}";
 
-    private static BentoRecord Record(ApiRequest request, Broadcast broadcast) => new(broadcast.Id.ToString(), "broadcasts", new BroadcastAttributes
+    private static BentoRecord Record(ApiRequest request, Broadcast broadcast, ReactionStats reactions) => new(broadcast.Id.ToString(), "broadcasts", new BroadcastAttributes
     {
         Name = broadcast.Name,
         DashboardUrl = DashboardUrl(request, broadcast),
@@ -175,7 +177,8 @@ internal static class BentoBroadcastsApi
         CreatedAt = broadcast.CreatedAt,
         SendAt = broadcast.SendAt,
         SentFinalBatchAt = broadcast.Status == BroadcastStatus.Sent ? broadcast.FinishedAt : null,
-        Stats = new BroadcastStats(0, broadcast.Recipients, 0, 0, []),
+        Stats = new BroadcastStats(
+            reactions.OpenRate(broadcast.Recipients), broadcast.Recipients, reactions.Opens, reactions.Clicks, reactions.ByUrl),
         Subject = broadcast.Subject,
         Content = broadcast.Content,
         Type = broadcast.Type,
@@ -212,7 +215,7 @@ internal static class BentoBroadcastsApi
 
     private sealed record Sender(string Name, string Email);
 
-    private sealed record BroadcastStats(double OpenRate, long Recipients, long TotalOpens, long TotalClicks, IReadOnlyList<object> ClickBreakdown);
+    private sealed record BroadcastStats(double OpenRate, long Recipients, long TotalOpens, long TotalClicks, IReadOnlyList<UrlClicks> ClickBreakdown);
 
     private sealed record FlatBroadcast(
         string Name, string Subject, string Content, string Type, Sender From, string InclusiveTags, string ExclusiveTags, string SegmentId, int BatchSizePerHour);

@@ -61,6 +61,9 @@ internal sealed record Manifest
 
     public required string UncertainPolicy { get; init; }
 
+    /// <summary>Whether its links lead by way of this server, to be counted.</summary>
+    public required bool TracksLinks { get; init; }
+
     public required long CreatedAt { get; init; }
 
     /// <summary>The manifest that the live rows give now. <paramref name="segmentRule"/> is null when the broadcast names no segment, or one that is gone.</summary>
@@ -86,6 +89,7 @@ internal sealed record Manifest
         SegmentRule = segmentRule,
         SendAt = broadcast.SendAt?.ToStored(),
         UncertainPolicy = Words.SnakeCase(broadcast.UncertainPolicy.ToString()),
+        TracksLinks = site.TracksLinks,
         CreatedAt = broadcast.CreatedAt.ToStored(),
     };
 

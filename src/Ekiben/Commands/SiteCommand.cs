@@ -23,8 +23,9 @@ internal static class SiteCommand
             HelpName = "ZONE",
             DefaultValueFactory = _ => "UTC",
         };
+        var track = new Option<bool>("--track-links") { Description = "Count opens and clicks of its broadcasts: links then lead by way of this server." };
         var json = CommandOutput.JsonOption();
-        var command = new Command("create", "Create a site and print its uuid and keys. The secret is shown once.") { name, test, zone, json };
+        var command = new Command("create", "Create a site and print its uuid and keys. The secret is shown once.") { name, test, zone, track, json };
         command.SetAction(async (parsed, cancel) =>
         {
             var called = CheckName(parsed.GetRequiredValue(name), "NAME");
@@ -35,7 +36,7 @@ internal static class SiteCommand
             }
 
             await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
-            var made = await NewSite.CreateAsync(folder.Database, called, parsed.GetValue(test), zoneName, Actor.Cli, folder.Clock.GetUtcNow(), cancel);
+            var made = await NewSite.CreateAsync(folder.Database, called, parsed.GetValue(test), zoneName, Actor.Cli, folder.Clock.GetUtcNow(), cancel, parsed.GetValue(track));
             if (parsed.GetValue(json))
             {
                 Console.Out.WriteLine(CommandOutput.Json(new { SiteUuid = made.Site.Uuid, made.PublishableKey, made.SecretKey }));

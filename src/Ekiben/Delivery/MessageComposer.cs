@@ -14,7 +14,7 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
     /// <summary>Compiles what was approved. The clock that its templates see is the broadcast's start.</summary>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
     public CompiledBroadcast Compile(Manifest manifest, DateTimeOffset renderClock) => new(
-        CompiledMessage.Compile(SourceOf(manifest) with { Clock = clock }),
+        CompiledMessage.Compile(SourceOf(manifest) with { Clock = clock, Tracking = TrackingOf(manifest) }),
         new BroadcastId(manifest.BroadcastId),
         manifest.FromEmail,
         renderClock,
@@ -52,6 +52,12 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
     public static void Check(Broadcast broadcast, Site site) => CompiledMessage.Compile(SourceOf(Manifest.Of(broadcast, site, null)));
 
+    /// <summary>The targets of a broadcast's literal links, by number.</summary>
+    public IReadOnlyList<string> LinksOf(Manifest manifest) => Compile(manifest, clock.GetUtcNow()).Links;
+
+    private Tracking? TrackingOf(Manifest manifest) =>
+        manifest.TracksLinks ? new Tracking { Base = links.Origin, SignTarget = links.SignTarget } : null;
+
     private static MessageSource SourceOf(Manifest manifest) => new()
     {
         Subject = manifest.Subject,
@@ -79,6 +85,9 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 internal sealed class CompiledBroadcast(
     CompiledMessage message, BroadcastId broadcast, string fromEmail, DateTimeOffset renderClock, MessageIds messageIds, PublicLinks links)
 {
+    /// <summary>The targets of its literal links, by number; none when links are not tracked.</summary>
+    public IReadOnlyList<string> Links => message.Links;
+
     private readonly string _domain = MessageIds.Domain(fromEmail);
 
     /// <summary>MAIL FROM of every message of this broadcast.</summary>
@@ -118,6 +127,7 @@ internal sealed class CompiledBroadcast(
         EnvelopeSender = fromEmail,
         Date = candidate.FirstAt ?? date,
         UnsubscribeUrl = links.Unsubscribe(broadcast, candidate.Subscriber),
+        TrackingToken = links.TrackingToken(broadcast, candidate.Subscriber),
         RenderClock = renderClock,
     };
 }

@@ -23,6 +23,9 @@ internal sealed class Site
     /// <summary>Whether a key's approval is also guarded against an audience that moved (ledger.md rule 6).</summary>
     public bool GuardKeyApprovals { get; set; }
 
+    /// <summary>Whether links and opens of its broadcasts are counted. Off unless asked for: it is the recipients' business too.</summary>
+    public bool TracksLinks { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 }
 

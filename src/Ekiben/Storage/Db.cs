@@ -1,5 +1,6 @@
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
+using Ekiben.Feedback;
 using Ekiben.Fields;
 using Ekiben.Segments;
 using Ekiben.Sites;
@@ -56,6 +57,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
 
     public DbSet<Suppression> Suppressions => Set<Suppression>();
 
+    public DbSet<Reaction> Reactions => Set<Reaction>();
+
     public DbSet<IdempotencyKey> IdempotencyKeys => Set<IdempotencyKey>();
 
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
@@ -88,6 +91,7 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         configuration.Properties<AddressId>().HaveConversion<IdConverter<AddressId>>();
         configuration.Properties<BroadcastStatus>().HaveConversion<BroadcastStatusConverter>();
         configuration.Properties<UncertainPolicy>().HaveConversion<WordConverter<UncertainPolicy>>();
+        configuration.Properties<ReactionKind>().HaveConversion<WordConverter<ReactionKind>>();
         configuration.Properties<SuppressionReason>().HaveConversion<WordConverter<SuppressionReason>>();
     }
 
@@ -180,6 +184,11 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             suppression.ToTable("suppressions");
             suppression.HasKey(s => new { s.SiteId, s.AddressId });
         });
+        model.Entity<Reaction>(reaction =>
+        {
+            reaction.ToTable("feedback");
+            reaction.HasIndex(r => new { r.BroadcastId, r.Kind, r.SubscriberId });
+        });
         model.Entity<IdempotencyKey>(key =>
         {
             key.ToTable("idempotency_keys");
@@ -199,6 +208,7 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         FilterBySite<Approval>(model);
         FilterBySite<RateChange>(model);
         FilterBySite<Suppression>(model);
+        FilterBySite<Reaction>(model);
         FilterBySite<IdempotencyKey>(model);
         UseSnakeCase(model);
     }

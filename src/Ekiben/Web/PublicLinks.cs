@@ -14,7 +14,9 @@ namespace Ekiben.Web;
 /// </summary>
 internal sealed class PublicLinks(EkibenOptions options, InstanceKey instanceKey, ServerAddress address)
 {
-    private const string Purpose = "person";
+    private const string Person = "person";
+    private const string Tracking = "tracking";
+    private const string Target = "target";
     private const int MacLength = 16;
     private const int TokenLength = 16 + MacLength;
 
@@ -22,19 +24,31 @@ internal sealed class PublicLinks(EkibenOptions options, InstanceKey instanceKey
     public Uri Origin => options.PublicUrl ?? address.Url;
 
     /// <summary>GET shows a page with one button; POST unsubscribes at once (RFC 8058 §3.2).</summary>
-    public Uri Unsubscribe(BroadcastId broadcast, SubscriberId subscriber) => new(Origin, "u/" + Token(broadcast, subscriber));
+    public Uri Unsubscribe(BroadcastId broadcast, SubscriberId subscriber) => new(Origin, "u/" + Token(Person, broadcast, subscriber));
 
-    public string Token(BroadcastId broadcast, SubscriberId subscriber)
+    /// <summary>The tracking token, which stands in every link and in the pixel of a message. It opens nothing that the person token opens.</summary>
+    public string TrackingToken(BroadcastId broadcast, SubscriberId subscriber) => Token(Tracking, broadcast, subscriber);
+
+    /// <summary>Signs a target that only exists once a message is made, so that this server redirects to nothing it did not write.</summary>
+    public string SignTarget(string token, string target) =>
+        Base64Url.EncodeToString(instanceKey.Sign(Target, System.Text.Encoding.UTF8.GetBytes(token + "\n" + target)).AsSpan(0, MacLength));
+
+    /// <summary>False for an unsubscribe token too: each purpose has a key of its own.</summary>
+    public bool TryReadTracking(string text, out BroadcastId broadcast, out SubscriberId subscriber) => TryRead(Tracking, text, out broadcast, out subscriber);
+
+    /// <summary>False for anything that this server did not sign, whatever is wrong with it.</summary>
+    public bool TryRead(string text, out BroadcastId broadcast, out SubscriberId subscriber) => TryRead(Person, text, out broadcast, out subscriber);
+
+    private string Token(string purpose, BroadcastId broadcast, SubscriberId subscriber)
     {
         Span<byte> token = stackalloc byte[TokenLength];
         BinaryPrimitives.WriteInt64BigEndian(token, broadcast.Value);
         BinaryPrimitives.WriteInt64BigEndian(token[8..], subscriber.Value);
-        instanceKey.Sign(Purpose, token[..16]).AsSpan(0, MacLength).CopyTo(token[16..]);
+        instanceKey.Sign(purpose, token[..16]).AsSpan(0, MacLength).CopyTo(token[16..]);
         return Base64Url.EncodeToString(token);
     }
 
-    /// <summary>False for anything that this server did not sign, whatever is wrong with it.</summary>
-    public bool TryRead(string text, out BroadcastId broadcast, out SubscriberId subscriber)
+    private bool TryRead(string purpose, string text, out BroadcastId broadcast, out SubscriberId subscriber)
     {
         (broadcast, subscriber) = (default, default);
         Span<byte> token = stackalloc byte[TokenLength];
@@ -42,7 +56,7 @@ internal sealed class PublicLinks(EkibenOptions options, InstanceKey instanceKey
             // The Try… form throws on letters that are none of base64url's.
             || Base64Url.DecodeFromChars(text, token, out _, out var written) != OperationStatus.Done
             || written != TokenLength
-            || !instanceKey.Verifies(Purpose, token[..16], token[16..]))
+            || !instanceKey.Verifies(purpose, token[..16], token[16..]))
         {
             return false;
         }

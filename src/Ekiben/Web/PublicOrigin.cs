@@ -6,7 +6,7 @@ namespace Ekiben.Web;
 /// </summary>
 internal static class PublicOrigin
 {
-    private const string Recipients = "/u";
+    private static readonly string[] Recipients = ["/u", "/c", "/o"];
     private const string Health = "/health";
 
     public static void UsePublicOrigin(this IApplicationBuilder app, EkibenOptions options)
@@ -21,7 +21,7 @@ internal static class PublicOrigin
             var path = http.Request.Path;
             var isPublicHost = string.Equals(http.Request.Host.Host, origin.Host, StringComparison.OrdinalIgnoreCase)
                 && (http.Request.Host.Port is null || http.Request.Host.Port == origin.Port);
-            if (path.StartsWithSegments(Health, StringComparison.Ordinal) || isPublicHost == path.StartsWithSegments(Recipients, StringComparison.Ordinal))
+            if (path.StartsWithSegments(Health, StringComparison.Ordinal) || isPublicHost == Array.Exists(Recipients, start => path.StartsWithSegments(start, StringComparison.Ordinal)))
             {
                 return next(http);
             }

@@ -21,6 +21,7 @@ public class ManifestTests
     [InlineData("uncertain_policy")]
     [InlineData("site_name")]
     [InlineData("time_zone")]
+    [InlineData("tracks_links")]
     public void Whatever_decides_who_gets_what_changes_it(string part)
     {
         var before = Manifest.Of(Sample(), Owner(), null).ToText();
@@ -34,6 +35,7 @@ public class ManifestTests
             case "send_at": broadcast.SendAt = broadcast.SendAt!.Value.AddMilliseconds(1); break;
             case "uncertain_policy": broadcast.UncertainPolicy = UncertainPolicy.Hold; break;
             case "site_name": site.Name = "Other"; break;
+            case "tracks_links": site.TracksLinks = true; break;
             case "time_zone": site.TimeZone = "Europe/Berlin"; break;
         }
 

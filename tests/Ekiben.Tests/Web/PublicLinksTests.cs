@@ -13,7 +13,7 @@ public class PublicLinksTests(EkibenApp app)
         var links = app.Service<PublicLinks>();
         for (var person = 1; person <= 200; person++)
         {
-            var token = links.Token(new BroadcastId(7), new SubscriberId(person));
+            var token = links.Unsubscribe(new BroadcastId(7), new SubscriberId(person)).AbsolutePath["/u/".Length..];
             Assert.True(links.TryRead(token, out var broadcast, out var subscriber));
             Assert.Equal((7, person), (broadcast.Value, subscriber.Value));
             foreach (var place in (int[])[0, 20, 42])

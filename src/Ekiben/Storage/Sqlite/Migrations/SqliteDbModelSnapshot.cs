@@ -2,6 +2,7 @@
 using Ekiben.Storage.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 #nullable disable
@@ -272,6 +273,8 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
+                    SqlitePropertyBuilderExtensions.UseAutoincrement(b.Property<long>("Id"));
+
                     b.Property<int?>("BatchSizePerHour")
                         .HasColumnType("INTEGER")
                         .HasColumnName("batch_size_per_hour");
@@ -464,6 +467,45 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.ToTable("rate_changes", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Feedback.Reaction", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("at");
+
+                    b.Property<long>("BroadcastId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("broadcast_id");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.Property<long>("SubscriberId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("subscriber_id");
+
+                    b.Property<string>("Url")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("url");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("BroadcastId", "Kind", "SubscriberId");
+
+                    b.ToTable("feedback", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Fields.Field", b =>
                 {
                     b.Property<long>("Id")
@@ -583,6 +625,8 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
+                    SqlitePropertyBuilderExtensions.UseAutoincrement(b.Property<long>("Id"));
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -609,6 +653,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("time_zone");
 
+                    b.Property<bool>("TracksLinks")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("tracks_links");
+
                     b.Property<string>("Uuid")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -628,6 +676,8 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .ValueGeneratedOnAdd()
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
+
+                    SqlitePropertyBuilderExtensions.UseAutoincrement(b.Property<long>("Id"));
 
                     b.Property<byte[]>("Hash")
                         .IsRequired()
@@ -662,6 +712,8 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .ValueGeneratedOnAdd()
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
+
+                    SqlitePropertyBuilderExtensions.UseAutoincrement(b.Property<long>("Id"));
 
                     b.Property<long>("AddressId")
                         .HasColumnType("INTEGER")
