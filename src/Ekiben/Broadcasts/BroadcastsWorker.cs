@@ -57,14 +57,23 @@ internal sealed partial class BroadcastsWorker(
             var recountAt = clock.GetUtcNow() + RecountEvery;
             while (!stoppingToken.IsCancellationRequested)
             {
-                if (clock.GetUtcNow() >= recountAt)
+                var next = signal.Next;
+                try
                 {
-                    recountAt = clock.GetUtcNow() + RecountEvery;
-                    await RecountAsync(stoppingToken);
+                    if (clock.GetUtcNow() >= recountAt)
+                    {
+                        recountAt = clock.GetUtcNow() + RecountEvery;
+                        await RecountAsync(stoppingToken);
+                    }
+
+                    await LookAsync(abort.Token, stoppingToken);
+                }
+                catch (System.Data.Common.DbException exception)
+                {
+                    // A database that cannot be read for a moment must not end the server: it looks again.
+                    Log.CannotLook(_logger, exception);
                 }
 
-                var next = signal.Next;
-                await LookAsync(abort.Token, stoppingToken);
                 await Task.WhenAny(next, Task.Delay(LookEvery, clock, stoppingToken));
             }
         }
@@ -80,17 +89,7 @@ internal sealed partial class BroadcastsWorker(
 
     private async Task LookAsync(CancellationToken abort, CancellationToken stopping)
     {
-        IReadOnlyList<WorkItem> work;
-        try
-        {
-            work = await queue.ReadWorkAsync(stopping);
-        }
-        catch (Exception exception) when (exception is System.Data.Common.DbException)
-        {
-            Log.CannotLook(_logger, exception);
-            return;
-        }
-
+        var work = await queue.ReadWorkAsync(stopping);
         Stopped = queue.Blind ?? DiskIsLow();
         var wanted = work.Where(w => w.Status is BroadcastStatus.Scheduled or BroadcastStatus.Sending).ToDictionary(w => w.Broadcast);
         foreach (var (id, running) in _running)

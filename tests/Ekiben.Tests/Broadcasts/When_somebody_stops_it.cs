@@ -128,6 +128,27 @@ public class When_somebody_stops_it
     }
 
     [Fact]
+    public async Task Cancelled_while_its_audience_freezes_it_accounts_for_those_it_had_read()
+    {
+        await using var app = await EkibenApp.StartAsync();
+        var cancel = TestContext.Current.CancellationToken;
+        var site = await app.AddSiteAsync();
+        await site.ImportAsync([.. Enumerable.Range(1, 30).Select(i => new { email = $"p{i}@example.com" })]);
+        var id = await site.CreatedAsync(new { name = "n", subject = "Hi", content = "x", send_at = "2022-12-13 12:50", approved = true });
+        // The engine rests in this server: each of its steps is taken by hand, up to the one before the figures are written.
+        var (queue, broadcast) = (app.Service<SendQueue>(), new BroadcastId(long.Parse(id, System.Globalization.CultureInfo.InvariantCulture)));
+        Assert.True(await queue.BeginFreezeAsync(broadcast, cancel));
+        Assert.Equal(FreezeStep.Done, await queue.FreezeNextRangeAsync(broadcast, new AudienceRule(site.Id, [], [], null), cancel));
+        Assert.Equal(200, (int)(await site.PostAsync($"/api/ekiben/v1/broadcasts/{id}/cancellation")).Status);
+        Assert.Contains(await queue.ReadWorkAsync(cancel), item => item.Broadcast == broadcast);
+        await queue.CancelRowsAsync(broadcast, cancel);
+        var receipt = (await site.GetAsync($"/api/ekiben/v1/broadcasts/{id}/receipt")).Json;
+        Assert.Equal((30, 30, 0), (receipt.Number("matched"), receipt.Number("canceled"), receipt.Number("pending")));
+        Assert.True(receipt.IsBalanced());
+        Assert.DoesNotContain(await queue.ReadWorkAsync(cancel), item => item.Broadcast == broadcast);
+    }
+
+    [Fact]
     public async Task The_recount_finds_a_count_that_is_not_its_rows()
     {
         await using var app = await SendingApp.StartAsync();

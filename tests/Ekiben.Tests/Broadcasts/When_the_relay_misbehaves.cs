@@ -140,6 +140,17 @@ public class When_the_relay_misbehaves
     }
 
     [Fact]
+    public async Task An_address_that_the_relay_cannot_carry_is_refused_alone()
+    {
+        await using var app = await SendingApp.StartAsync(connections: 1, smtpUtf8: false);
+        await app.PeopleAsync(5, i => new { email = i == 2 ? "zoë@example.com" : $"p{i}@example.com" });
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "sent");
+        Assert.Equal((4, 1, 0), (receipt.Number("accepted"), receipt.Number("refused"), receipt.Number("uncertain_ever")));
+        Assert.Contains("SMTPUTF8", Assert.Single(await app.RecipientsAsync(id, "state=refused")).GetProperty("reply").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_wrong_password_holds_the_broadcast()
     {
         await using var app = await SendingApp.StartAsync(credentials: new Ekiben.Sink.SinkCredentials("me", "right"), login: "me:wrong@");

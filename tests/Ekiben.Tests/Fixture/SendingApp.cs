@@ -23,11 +23,12 @@ internal sealed class SendingApp : IAsyncDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public static async Task<SendingApp> StartAsync(
-        string[]? faults = null, int connections = 4, TimeProvider? clock = null, SinkCredentials? credentials = null, string? login = null)
+        string[]? faults = null, int connections = 4, TimeProvider? clock = null, SinkCredentials? credentials = null, string? login = null,
+        bool smtpUtf8 = true)
     {
 #pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's.
         var sink = await SmtpSink.StartAsync(
-            new SmtpSinkOptions { KeepMessages = true, Faults = [.. (faults ?? []).Select(FaultRule.Parse)], Credentials = credentials }, TimeProvider.System, Cancel);
+            new SmtpSinkOptions { KeepMessages = true, Faults = [.. (faults ?? []).Select(FaultRule.Parse)], Credentials = credentials, SmtpUtf8 = smtpUtf8 }, TimeProvider.System, Cancel);
 #pragma warning restore RS0030
         Assert.True(RelayOptions.TryParse($"smtp://{login}{sink.EndPoint}?connections={connections}", out var relay, out var error), error);
         var app = await EkibenApp.StartAsync(options => options with { RunEngine = true, Relay = relay, Clock = clock ?? options.Clock, MinFreeBytes = 0 });
