@@ -108,10 +108,12 @@ internal sealed class SmtpConnection(SmtpClient client, PhaseLog phases, TimePro
     public async ValueTask<DeliveryOutcome> SendAsync(OutgoingMessage message, CancellationToken abort)
     {
         phases.Begin(message.Bytes.Length);
+        Failpoints.Hit(Failpoint.BeforeMail);
         try
         {
             using var mime = await MimeMessage.LoadAsync(message.AsStream(), abort);
             var reply = await client.SendAsync(WireFormat, mime, new MailboxAddress(null, message.EnvelopeSender), [new MailboxAddress(null, message.Recipient)], abort);
+            Failpoints.Hit(Failpoint.ReplyRead);
             return new DeliveryOutcome.Accepted(SmtpReply.Of(250, reply));
         }
         catch (SmtpCommandException exception)
@@ -202,6 +204,7 @@ internal sealed class PhaseLog : IProtocolLogger
         {
             _sinceData += count;
             Phase = MayHaveLeft ? SmtpPhase.Dot : SmtpPhase.Body;
+            Failpoints.Hit(bytes.EndsWith("\r\n.\r\n"u8) ? Failpoint.DotWritten : Failpoint.BodyBlockWritten);
             return;
         }
 
@@ -212,6 +215,7 @@ internal sealed class PhaseLog : IProtocolLogger
         else if (bytes.StartsWith("DATA"u8))
         {
             Phase = SmtpPhase.Data;
+            Failpoints.Hit(Failpoint.DataWritten);
         }
     }
 
@@ -219,6 +223,7 @@ internal sealed class PhaseLog : IProtocolLogger
     {
         if (Phase == SmtpPhase.Data && buffer.AsSpan(offset, count).StartsWith("354"u8))
         {
+            Failpoints.Hit(Failpoint.DataAllowed);
             _inData = true;
             Phase = SmtpPhase.Body;
         }

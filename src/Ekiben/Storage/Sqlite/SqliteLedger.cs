@@ -22,6 +22,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
     private readonly Dictionary<ShardId, ShardChange> _changes = [];
     private readonly Dictionary<SmtpReply, long> _replyIds = [];
+    private readonly List<(Failpoint Before, Failpoint After)> _around = [];
     private SqliteTransaction? _transaction;
 
     public DateTimeOffset Now { get; private set; }
@@ -31,6 +32,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         _transaction = transaction;
         _changes.Clear();
         _replyIds.Clear();
+        _around.Clear();
         Now = clock.GetUtcNow();
     }
 
@@ -57,6 +59,19 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         }
 
         _changes.Clear();
+        _around.ForEach(points => Failpoints.Hit(points.Before));
+    }
+
+    /// <summary>The transaction is on disk and nobody has been answered.</summary>
+    public void Committed() => _around.ForEach(points => Failpoints.Hit(points.After));
+
+    /// <summary>Where a crash may be tried, before and after the commit of this transaction.</summary>
+    public void Around(Failpoint before, Failpoint after)
+    {
+        if (Failpoints.Armed)
+        {
+            _around.Add((before, after));
+        }
     }
 
     /// <summary>One connection's exchange: first what came of its last message, then its next claim.</summary>
@@ -64,6 +79,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     {
         if (exchange.Outcome is { } outcome)
         {
+            Around(Failpoint.BeforeOutcomeCommit, Failpoint.AfterOutcomeCommit);
             Record(outcome);
         }
 
@@ -196,6 +212,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
             Change(request.Shard.Id).Resent++;
         }
 
+        Around(Failpoint.BeforeClaimCommit, Failpoint.AfterClaimCommit);
         return new ClaimAnswer.Claimed(attempts + 1, Times.FromStored(firstAt.Value));
     }
 
