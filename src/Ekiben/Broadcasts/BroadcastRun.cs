@@ -242,9 +242,12 @@ internal sealed partial class BroadcastRun(
                 catch (RenderException exception)
                 {
                     buffers.Return(buffer);
-                    await queue.ExchangeAsync(new Exchange(null, null, new RenderFailure(candidate.Shard, candidate.Address, candidate.Attempts, exception.Message)), CancellationToken.None);
+                    // The address of an erased person is blank (ledger.md rule 1); that says nothing about the template.
+                    var erased = candidate.Email.Length == 0;
+                    await queue.ExchangeAsync(
+                        new Exchange(null, null, new RenderFailure(candidate.Shard, candidate.Address, candidate.Attempts, exception.Message, erased)), CancellationToken.None);
                     feed.Settle(candidate);
-                    if (watch.RenderFailed(exception.Message) is { } tooMany && await HoldAsync(tooMany, CancellationToken.None))
+                    if (!erased && watch.RenderFailed(exception.Message) is { } tooMany && await HoldAsync(tooMany, CancellationToken.None))
                     {
                         await ending.CancelAsync();
                     }

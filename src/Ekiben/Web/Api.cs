@@ -1,9 +1,11 @@
 using Ekiben.Broadcasts;
 using Ekiben.Events;
+using Ekiben.Experimental;
 using Ekiben.Fields;
 using Ekiben.Mailbox;
 using Ekiben.Segments;
 using Ekiben.Sites;
+using Ekiben.Stats;
 using Ekiben.Subscribers;
 using Ekiben.Tags;
 using Ekiben.Templates;
@@ -54,8 +56,16 @@ internal static class Api
         bento.MapBentoTags();
         bento.MapBentoFields();
         bento.MapBentoSegments();
+        bento.MapBentoTemplates();
+        bento.MapBentoStats();
+        bento.MapBentoAds();
+        bento.MapBentoResponses();
+        bento.MapBentoErasure();
+        bento.MapBentoExperimental();
+        bento.MapBentoFlows();
         bento.MapBentoAuthors();
         bento.MapNothingElse();
+        app.MapGroup(ApiStyles.TrackingPath).RequireAuthorization(KeyPolicy).ExcludeFromDescription().MapBentoTracking();
 
         app.MapApiDocs();
         var ours = app.MapGroup(ApiStyles.EkibenRoot).RequireAuthorization(KeyPolicy);

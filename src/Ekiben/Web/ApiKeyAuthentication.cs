@@ -92,7 +92,8 @@ internal sealed class ApiKeyAuthentication(
             return false;
         }
 
-        (publishable, secret) = (text[..colon], text[(colon + 1)..]);
+        // Clients that know a user's name only put a colon behind it: "PUBLISHABLE:SECRET" as the name arrives with one more.
+        (publishable, secret) = (text[..colon], text[(colon + 1)..].TrimEnd(':'));
         return true;
     }
 }
