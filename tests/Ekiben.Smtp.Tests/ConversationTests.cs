@@ -176,7 +176,7 @@ public class ConversationTests
         Assert.True(replay.Outcomes.Count == conversation.Messages.Count || replay.Outcomes.Count == 0, $"{where}: {replay.Outcomes.Count} outcomes");
     }
 
-    private static string Say(DeliveryOutcome outcome) => outcome switch
+    internal static string Say(DeliveryOutcome outcome) => outcome switch
     {
         DeliveryOutcome.Accepted accepted => $"accepted {accepted.Reply}",
         DeliveryOutcome.Deferred deferred => $"deferred {deferred.Phase} {deferred.Reply}",
