@@ -43,6 +43,9 @@ internal sealed partial class SmtpSession
     /// <summary>True when bytes wait to be written.</summary>
     public bool HasOutput => State != SmtpSessionState.Closed && (_commands.Length > 0 || BodyToWrite() is not null);
 
+    /// <summary>True while a message's body, or its end, waits to be written.</summary>
+    public bool IsInBody => BodyToWrite() is not null;
+
     /// <summary>True while a reply is due.</summary>
     public bool AwaitsReply => _expected.Count > 0;
 

@@ -21,6 +21,7 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
 
         // tls=none is only taken for a relay on this machine.
         AllowAuthInClear = options.Tls == RelayTls.None,
+        Passed = Failpoints.Armed ? Hit : null,
     };
 
     public int Connections => options.Connections;
@@ -39,12 +40,25 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
         }
     }
 
+    private static void Hit(SmtpMoment moment) => Failpoints.Hit(moment switch
+    {
+        SmtpMoment.DataWritten => Failpoint.DataWritten,
+        SmtpMoment.DataAllowed => Failpoint.DataAllowed,
+        SmtpMoment.BodyBlockWritten => Failpoint.BodyBlockWritten,
+        _ => Failpoint.DotWritten,
+    });
+
     private sealed class Connection(SmtpConnection smtp) : IRelayConnection
     {
         public bool IsUsable => smtp.IsUsable;
 
-        public ValueTask<DeliveryOutcome> SendAsync(OutgoingMessage message, CancellationToken abort) =>
-            smtp.SendAsync(new SmtpMessage(message.EnvelopeSender, message.Recipient, message.Bytes), abort);
+        public async ValueTask<DeliveryOutcome> SendAsync(OutgoingMessage message, CancellationToken abort)
+        {
+            Failpoints.Hit(Failpoint.BeforeMail);
+            var outcome = await smtp.SendAsync(new SmtpMessage(message.EnvelopeSender, message.Recipient, message.Bytes), abort);
+            Failpoints.Hit(Failpoint.ReplyRead);
+            return outcome;
+        }
 
         public ValueTask DisposeAsync() => smtp.DisposeAsync();
     }
