@@ -93,7 +93,7 @@ internal sealed class PointedSend : IAsyncDisposable
         var people = Enumerable.Range(1, People).Select(i => new { email = $"p{i}@example.com" });
         (await client.PostAsJsonAsync("api/v1/batch/subscribers", new { subscribers = people }, Cancel)).EnsureSuccessStatusCode();
         // Larger than one block of the conversation, so that there is a middle to die in.
-        var content = string.Concat(Enumerable.Repeat("<p>Hello, this is a paragraph of the news that fills a line or two.</p>\n", 200));
+        var content = string.Concat(Enumerable.Repeat("<p>Hello, this is a paragraph of the news that fills a line or two.</p>\n", 600));
         var item = new { name = "n", subject = "Hi", content, type = "plain", uncertain_policy = policy, send_at = "2022-12-13 12:50", approved = true, batch_size_per_hour = cancels ? 1 : (int?)null };
         try
         {
