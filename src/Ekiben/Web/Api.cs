@@ -30,6 +30,7 @@ internal static class Api
         services.AddSingleton<IStartupFilter, BentoLeniency>();
         services.AddSingleton<BadLoginLimit>();
         services.AddSingleton<Idempotency>();
+        services.AddSingleton<RequestRate>();
         services.ConfigureHttpJsonOptions(json => ApiJson.Apply(json.SerializerOptions));
         // The framework logs every refused key; under an attack that would be all there is in the log. The limit says it by 429.
         services.AddLogging(logging => logging.AddFilter(typeof(ApiKeyAuthentication).FullName, LogLevel.Warning));

@@ -66,6 +66,12 @@ internal sealed class ApiKeyAuthentication(
                 .ExecuteAsync(Context);
         }
 
+        // A browser says so of its requests. With this header it would show a log-in box of its own, and keep what is typed for every page's scripts.
+        if (Request.Headers.ContainsKey("Sec-Fetch-Site"))
+        {
+            return style.Unauthorized().ExecuteAsync(Context);
+        }
+
         Response.Headers.WWWAuthenticate = "Basic realm=\"ekiben\", charset=\"UTF-8\"";
         return style.Unauthorized().ExecuteAsync(Context);
     }

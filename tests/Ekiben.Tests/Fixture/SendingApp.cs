@@ -13,6 +13,8 @@ internal sealed class SendingApp : IAsyncDisposable
 {
     private SendingApp(EkibenApp app, SmtpSink sink, TestSite site) => (App, Sink, Site) = (app, sink, site);
 
+    private int _sent;
+
     public EkibenApp App { get; }
 
     public SmtpSink Sink { get; }
@@ -41,7 +43,8 @@ internal sealed class SendingApp : IAsyncDisposable
     /// <summary>Posts a broadcast that goes out at once.</summary>
     public Task<string> SendAsync(string subject = "Hi {{ visitor.first_name }}", int? rate = null, string? inclusive = null, string? exclusive = null) => Site.CreatedAsync(new
     {
-        name = "Broadcast",
+        // Each its own: equal ones within ten minutes are one.
+        name = $"Broadcast {++_sent}",
         subject,
         content = "<p>Hello {{ visitor.first_name }}</p>",
         type = "plain",
