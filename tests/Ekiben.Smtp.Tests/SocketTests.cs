@@ -124,8 +124,10 @@ public class SocketTests
     {
         await using var server = new ScriptServer(speaker => StopAtAsync(speaker, silence));
         using var abort = new CancellationTokenSource();
-        var sending = SendAsync(OptionsFor(server), new FakeTimeProvider(), abort.Token);
+        var clock = new SignallingClock();
+        var sending = SendAsync(OptionsFor(server), clock, abort.Token);
         await server.Served.WaitAsync(Cancellation);
+        await clock.WaitForStepsAsync(silence == "data" ? 6 : 7, Cancellation);
         await abort.CancelAsync();
         Assert.Equal(outcome, await sending.WaitAsync(Cancellation));
     }
