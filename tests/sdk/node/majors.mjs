@@ -1,9 +1,9 @@
 // Every major of Bento's SDK for Node, as npm installs it, calls every method that this server serves. Prints a line for each, and ends with
 // another code than 0 at the first one that did not answer as it should. The variables are those of main.mjs.
 import assert from 'node:assert/strict';
-import bento0 from 'bento-0';
-import bento1 from 'bento-1';
-import bento2 from '@bentonow/bento-node-sdk';
+import * as bento0 from 'bento-0';
+import * as bento1 from 'bento-1';
+import * as bento2 from '@bentonow/bento-node-sdk';
 
 const url = need('EKIBEN_URL').replace(/\/+$/, '');
 const [site, key, secret] = ['EKIBEN_SITE', 'EKIBEN_KEY', 'EKIBEN_SECRET'].map(need);
