@@ -61,6 +61,7 @@ internal static class Cli
         ReceiptCommand.Create(),
         RenderCommand.Create(),
         SinkCommand.Create(),
+        BenchCommand.Create(),
     };
 
     private static int WrongUsage(ParseResult parsed)
