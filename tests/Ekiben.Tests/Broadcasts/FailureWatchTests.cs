@@ -1,5 +1,4 @@
 using Ekiben.Broadcasts;
-using Ekiben.Delivery;
 
 namespace Ekiben.Tests.Broadcasts;
 
