@@ -479,6 +479,16 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
             return id;
         }
 
+        // Read first: a write of what is there already would be a page more in every commit.
+        var known = Prepared("SELECT id FROM replies WHERE code = @code AND enhanced = @enhanced AND text = @text");
+        Set(known, "@code", kept.Code);
+        Set(known, "@enhanced", kept.Enhanced);
+        Set(known, "@text", kept.Text);
+        if (known.ExecuteScalar() is long there)
+        {
+            return _replyIds[kept] = there;
+        }
+
         var command = Prepared("""
             INSERT INTO replies (code, enhanced, text) VALUES (@code, @enhanced, @text)
             ON CONFLICT (code, enhanced, text) DO UPDATE SET code = excluded.code RETURNING id
