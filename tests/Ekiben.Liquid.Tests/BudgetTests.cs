@@ -97,7 +97,10 @@ public sealed class BudgetTests
     [Theory]
     [InlineData("Steps", "{% for i in (1..100) %}{% for j in (1..100) %}{% for k in (1..100) %}x{% endfor %}{% endfor %}{% endfor %}")]
     [InlineData("Items", "x\n{% for i in (1..10001) %}{% endfor %}")]
-    [InlineData("StringBytes", "{% assign a = 'xxxxxxxx' %}{% for i in (1..40) %}{% assign a = a | append: a %}{% endfor %}")]
+    [InlineData("StringLength", "{% assign a = 'xxxxxxxx' %}{% for i in (1..40) %}{% assign a = a | append: a %}{% endfor %}")]
+    [InlineData("StringLength", "{% assign a = 'xxxxxxxx' %}{% for i in (1..40) %}{% assign a = a | replace: 'x', 'xx' %}{% endfor %}")]
+    [InlineData("StringLength", "{% capture a %}{% for i in (1..9000) %}xxxx{% endfor %}{% endcapture %}")]
+    [InlineData("StringBytes", "{% capture a %}{% for i in (1..5000) %}xxxx{% endfor %}{% endcapture %}{% for i in (1..40) %}{% assign b = a | append: 'x' %}{% endfor %}")]
     [InlineData("OutputBytes", "{% for i in (1..10000) %}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{% endfor %}")]
     [InlineData("PartialDepth", "{% include 'self' %}")]
     public void Error_names_the_budget(string budget, string source)

@@ -49,6 +49,7 @@ internal sealed partial class Renderer
     /// <summary>Books characters that are about to be created.</summary>
     public void Charge(long characters)
     {
+        CheckLength(characters);
         _stringBytes += characters * sizeof(char);
         if (_stringBytes > Limits.StringBytes)
         {
@@ -56,6 +57,15 @@ internal sealed partial class Renderer
         }
 
         Work(characters);
+    }
+
+    /// <summary>Refuses a string that would be too long for one, however little was created before.</summary>
+    public void CheckLength(long characters)
+    {
+        if (characters > Limits.StringLength)
+        {
+            throw OverBudget(nameof(TemplateLimits.StringLength), Limits.StringLength);
+        }
     }
 
     /// <summary>Books the items of a list that is about to be created or walked.</summary>

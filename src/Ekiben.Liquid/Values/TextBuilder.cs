@@ -41,6 +41,7 @@ internal ref struct TextBuilder(Renderer? renderer)
 
     private void Reserve(int count)
     {
+        renderer?.CheckLength((long)Length + count);
         renderer?.Charge(count);
         if (count <= _buffer.Length - Length)
         {

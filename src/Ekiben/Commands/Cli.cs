@@ -60,6 +60,7 @@ internal static class Cli
         BroadcastCommand.Create(),
         ReceiptCommand.Create(),
         RenderCommand.Create(),
+        ProveCommand.Create(),
         SinkCommand.Create(),
         BenchCommand.Create(),
     };

@@ -6,7 +6,7 @@ using Ekiben.Sites;
 
 namespace Ekiben.Commands;
 
-/// <summary>The demo's own client: real HTTP with Basic authentication, as any program outside would use the API.</summary>
+/// <summary>The client of <c>demo</c> and <c>prove</c>: real HTTP with Basic authentication, as any program outside would use the API.</summary>
 internal sealed class DemoClient : IDisposable
 {
     /// <summary>Of an error's answer, as much as fits a line.</summary>
@@ -47,6 +47,16 @@ internal sealed class DemoClient : IDisposable
         return answer.GetProperty("results").GetInt32() == campaigns.Count
             ? [.. answer.GetProperty("data").EnumerateArray().Select(broadcast => broadcast.GetProperty("id").GetString()!)]
             : throw new CommandFailure($"not every campaign was taken: {Shown(answer.GetRawText())}");
+    }
+
+    /// <summary>Posts one broadcast and returns its id.</summary>
+    /// <exception cref="CommandFailure">It was not taken.</exception>
+    public async Task<long> PostBroadcastAsync(object broadcast, CancellationToken cancel)
+    {
+        var answer = await PostAsync("api/v1/batch/broadcasts", new { site_uuid = _siteUuid, broadcasts = new[] { broadcast } }, cancel);
+        return answer.GetProperty("results").GetInt32() == 1
+            ? answer.GetProperty("broadcasts")[0].GetProperty("id").GetInt64()
+            : throw new CommandFailure($"the broadcast was not taken: {Shown(answer.GetRawText())}");
     }
 
     public Task ApproveAsync(string id, CancellationToken cancel) => PostAsync($"api/ekiben/v1/broadcasts/{id}/approval", null, cancel);

@@ -18,6 +18,7 @@ internal static class ServeCommand
                 Console.Error.WriteLine("ekiben: warning: others on this machine can read a password on the command line; use pass-file= or EKIBEN_RELAY");
             }
 
+            Failpoints.Arm();
             using var held = await ServeLock.TakeAsync(options, cancel);
             await using var server = await RunningServer.StartAsync(options, held, cancel);
             Console.Out.WriteLine($"ekiben: listening on {server.Address}");

@@ -43,8 +43,17 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
     {
         public bool IsUsable => smtp.IsUsable;
 
-        public ValueTask<DeliveryOutcome> SendAsync(OutgoingMessage message, CancellationToken abort) =>
-            smtp.SendAsync(new SmtpMessage(message.EnvelopeSender, message.Recipient, message.Bytes), abort);
+        public int Capacity => smtp.Capacity;
+
+        public void Begin(in OutgoingMessage message)
+        {
+            Failpoints.Hit(Failpoint.BeforeMail);
+            smtp.Begin(new SmtpMessage(message.EnvelopeSender, message.Recipient, message.Bytes));
+        }
+
+        public ValueTask PrepareAsync(CancellationToken abort) => smtp.PrepareAsync(abort);
+
+        public ValueTask<DeliveryOutcome> CompleteAsync(CancellationToken abort) => smtp.CompleteAsync(abort);
 
         public ValueTask DisposeAsync() => smtp.DisposeAsync();
     }

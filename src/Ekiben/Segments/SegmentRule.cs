@@ -33,7 +33,7 @@ internal abstract record SegmentRule
     {
     }
 
-    /// <summary>True when a custom or built-in field passes the test. Built in: email, first_name, last_name, created_at, updated_at.</summary>
+    /// <summary>True when a custom or built-in field passes the test. Built in: email, first_name, last_name, created_at, updated_at, unsubscribed_at, last_event_at.</summary>
     public sealed record FieldIs(string Name, FieldTest Test, object? Value) : SegmentRule;
 
     public sealed record HasTag(string Name) : SegmentRule;

@@ -8,6 +8,9 @@ internal abstract class Audiences
     /// <summary>Recipients in the order of their ids, after <paramref name="after"/>, at most <paramref name="limit"/>.</summary>
     public abstract Task<IReadOnlyList<SubscriberId>> SampleAsync(AudienceRule rule, SubscriberId after, int limit, CancellationToken cancel);
 
+    /// <summary>Everybody the rule matches in the order of their ids, also those it would leave out: after <paramref name="skip"/>, at most <paramref name="limit"/>.</summary>
+    public abstract Task<IReadOnlyList<SubscriberId>> MatchedAsync(AudienceRule rule, int skip, int limit, CancellationToken cancel);
+
     /// <summary>
     /// How many recipients have nothing (no value, or blanks only) in each of the fields, in their order. Walks the whole audience once:
     /// ask for all fields together.

@@ -1,7 +1,4 @@
-using System.Globalization;
-using System.Text.Json.Nodes;
 using Ekiben.Broadcasts;
-using Ekiben.Mail;
 using Ekiben.Storage;
 using Ekiben.Web;
 using Microsoft.EntityFrameworkCore;
@@ -43,30 +40,15 @@ internal static class BentoSubscribersApi
         return await request.WriteAsync(async () =>
         {
             await WriteAsync(request, records);
-            return Answer.Ok(new Imported(records.Count, records.Count, failures.Count, failures));
+            return Answer.Ok(new BentoCounts(records.Count, records.Count, failures.Count, failures));
         });
     }
 
     /// <summary>By e-mail or by uuid; nobody found is an answer and no error.</summary>
     private static async Task<Answer> FindAsync(ApiRequest request)
     {
-        var people = request.Db.Subscribers.AsNoTracking().Include(subscriber => subscriber.Address);
-        Subscriber? found = null;
-        if (request.Query("email") is { } email)
-        {
-            if (EmailAddress.TryParse(DecodeAgain(email), out var address, out _))
-            {
-                var hash = AddressHash.Of(request.Service<InstanceKey>(), address.Normalised);
-                found = await people.Where(subscriber => subscriber.Address.Hash == hash).OrderBy(subscriber => subscriber.Id).FirstOrDefaultAsync(request.Cancel);
-            }
-        }
-        else if (request.Query("uuid") is { } uuid)
-        {
-            var plain = uuid.Replace("-", "", StringComparison.Ordinal).ToLowerInvariant();
-            found = await people.FirstOrDefaultAsync(subscriber => subscriber.Uuid == plain, request.Cancel);
-        }
-
-        return Answer.Ok(new BentoOne(found is null ? null : await RecordAsync(request, found)));
+        var found = await BentoVisitors.FindAsync(request, request.Query("email"), request.Query("uuid"));
+        return Answer.Ok(new BentoOne(found is null ? null : await BentoVisitors.RecordAsync(request, found)));
     }
 
     private static async Task<Answer> FindOrCreateAsync(ApiRequest request)
@@ -86,42 +68,10 @@ internal static class BentoSubscribersApi
             await WriteAsync(request, [record!]);
             var made = await request.Db.Subscribers.AsNoTracking().Include(subscriber => subscriber.Address)
                 .Where(subscriber => subscriber.Address.Hash == record!.Hash).OrderBy(subscriber => subscriber.Id).FirstAsync(request.Cancel);
-            return Answer.Ok(new BentoOne(await RecordAsync(request, made)));
+            return Answer.Ok(new BentoOne(await BentoVisitors.RecordAsync(request, made)));
         });
     }
 
     private static Task WriteAsync(ApiRequest request, IReadOnlyList<SubscriberRecord> records) =>
         request.Service<SubscriberImport>().ImportAsync(request.Db, request.SiteId, records, request.Service<TimeProvider>().GetUtcNow(), request.Cancel);
-
-    /// <summary>One client encodes twice: what has no @ but an encoded one is decoded once more.</summary>
-    private static string DecodeAgain(string email) =>
-        !email.Contains('@', StringComparison.Ordinal) && email.Contains("%40", StringComparison.Ordinal) ? Uri.UnescapeDataString(email) : email;
-
-    private static async Task<BentoRecord> RecordAsync(ApiRequest request, Subscriber subscriber)
-    {
-        var tagIds = await request.Db.TagIdsOfAsync(subscriber.Id, request.Cancel);
-        var fields = JsonNode.Parse(subscriber.Fields)!.AsObject();
-        if (subscriber.FirstName is { } first)
-        {
-            fields["first_name"] = first;
-        }
-
-        if (subscriber.LastName is { } last)
-        {
-            fields["last_name"] = last;
-        }
-
-        return new BentoRecord(subscriber.Id.ToString(), "visitors", new VisitorAttributes(
-            subscriber.Uuid,
-            subscriber.Address.Written,
-            fields,
-            [.. tagIds.Select(id => id.ToString(CultureInfo.InvariantCulture))],
-            subscriber.UnsubscribedAt,
-            $"{request.Http.Request.Scheme}://{request.Http.Request.Host}/subscribers/{subscriber.Uuid}"));
-    }
-
-    private sealed record Imported(int Results, int Result, int Failed, IReadOnlyList<BentoFailure> Failures);
-
-    private sealed record VisitorAttributes(
-        string Uuid, string Email, JsonObject Fields, IReadOnlyList<string> CachedTagIds, DateTimeOffset? UnsubscribedAt, string NavigationUrl);
 }

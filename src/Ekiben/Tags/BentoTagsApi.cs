@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ekiben.Web;
 using Microsoft.EntityFrameworkCore;
 
@@ -10,6 +11,8 @@ internal static class BentoTagsApi
     {
         bento.Map("GET", "/fetch/tags", ListAsync);
         bento.Map("POST", "/fetch/tags", CreateAsync);
+        bento.Map("DELETE", "/fetch/tags", ToggleAsync);
+        bento.Map("DELETE", "/fetch/tags/{id}", ToggleAsync);
     }
 
     private static async Task<Answer> ListAsync(ApiRequest request) => Answer.Ok(new BentoList(
@@ -31,7 +34,7 @@ internal static class BentoTagsApi
 
         return await request.WriteAsync(async () =>
         {
-            var tag = await request.Db.Tags.Where(known => EF.Functions.Collate(known.Name, "NOCASE") == name).OrderBy(known => known.Id).FirstOrDefaultAsync(request.Cancel);
+            var tag = await FindAsync(request, name!);
             if (tag is null)
             {
                 tag = new Tag { SiteId = request.SiteId, Name = name!, CreatedAt = request.Service<TimeProvider>().GetUtcNow() };
@@ -44,9 +47,36 @@ internal static class BentoTagsApi
         });
     }
 
+    /// <summary>Deletes a tag, or brings a deleted one back. The name in the body goes before the id in the path, as in Bento.</summary>
+    private static Task<Answer> ToggleAsync(ApiRequest request) => request.WriteAsync(async () =>
+    {
+        var name = BentoValues.Text(request.Field("tag"), "name")?.Trim() ?? request.Query("tag[name]") ?? request.Query("name");
+        var tag = string.IsNullOrEmpty(name) ? null : await FindAsync(request, name);
+        if (tag is null && long.TryParse(request.Route("id"), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+        {
+            tag = await request.Db.Tags.FirstOrDefaultAsync(known => known.Id == id, request.Cancel);
+        }
+
+        if (tag is null)
+        {
+            return request.NotFound("Tag not found");
+        }
+
+        tag.DiscardedAt = tag.DiscardedAt is null ? request.Service<TimeProvider>().GetUtcNow() : null;
+        return Answer.Ok(new Toggled($"Tag ({tag.Name}) {(tag.DiscardedAt is null ? "restored" : "deleted")} successfully", Record(tag)));
+    });
+
+    /// <summary>As it is written, else whatever its case.</summary>
+    private static Task<Tag?> FindAsync(ApiRequest request, string name) => request.Db.Tags
+        .Where(known => known.Name == name || EF.Functions.Collate(known.Name, "NOCASE") == name)
+        .OrderBy(known => known.Name == name ? 0 : 1).ThenBy(known => known.Id)
+        .FirstOrDefaultAsync(request.Cancel);
+
     private static BentoRecord Record(Tag tag) => new(
-        tag.Id.ToString(System.Globalization.CultureInfo.InvariantCulture), "tags",
+        tag.Id.ToString(CultureInfo.InvariantCulture), "tags",
         new TagAttributes(tag.Name, tag.CreatedAt, tag.DiscardedAt, tag.SiteId.Value));
+
+    private sealed record Toggled(string Message, BentoRecord Data);
 
     private sealed record TagAttributes(string Name, DateTimeOffset CreatedAt, DateTimeOffset? DiscardedAt, long SiteId);
 }

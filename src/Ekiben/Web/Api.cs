@@ -1,4 +1,5 @@
 using Ekiben.Broadcasts;
+using Ekiben.Events;
 using Ekiben.Fields;
 using Ekiben.Mailbox;
 using Ekiben.Segments;
@@ -47,6 +48,9 @@ internal static class Api
         var bento = app.MapGroup(ApiStyles.BentoRoot).RequireAuthorization(KeyPolicy).ExcludeFromDescription();
         bento.MapBentoBroadcasts();
         bento.MapBentoSubscribers();
+        bento.MapBentoSearch();
+        bento.MapBentoCommands();
+        bento.MapBentoEvents();
         bento.MapBentoTags();
         bento.MapBentoFields();
         bento.MapBentoSegments();

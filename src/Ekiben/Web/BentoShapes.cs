@@ -25,16 +25,25 @@ internal sealed record BentoOne(BentoRecord? Data)
 /// <summary>Why one item of a batch was not taken. <c>index</c> counts from 0.</summary>
 internal sealed record BentoFailure(int Index, string? Name, string Error);
 
+/// <summary>What came of a batch; <c>results</c> and <c>result</c> are one number under the names that clients of different ages read.</summary>
+internal sealed record BentoCounts(int Results, int Result, int Failed, IReadOnlyList<BentoFailure> Failures);
+
 /// <summary>Reads the loose values that Bento's clients send.</summary>
 internal static class BentoValues
 {
-    /// <summary>The list under <paramref name="wrapper"/>; one plain object counts as a list of one.</summary>
+    /// <summary>The list under <paramref name="wrapper"/>; one plain object counts as a list of one, <c>{"0":{…},"1":{…}}</c> as a list.</summary>
     public static bool TryReadBatch(ApiRequest request, string wrapper, int max, out List<JsonElement> items, out Answer? refusal)
     {
         (items, refusal) = ([], null);
         var value = request.Field(wrapper);
         switch (value.ValueKind)
         {
+            case JsonValueKind.Object when IsNumbered(value) && value.EnumerateObject().Count() > max:
+                refusal = request.BadRequest($"\"{wrapper}\" has {value.EnumerateObject().Count()} entries; send at most {max} in one request.");
+                return false;
+            case JsonValueKind.Object when IsNumbered(value):
+                items.AddRange(value.EnumerateObject().Select(entry => entry.Value));
+                return true;
             case JsonValueKind.Object:
                 items.Add(value);
                 return true;
@@ -63,6 +72,10 @@ internal static class BentoValues
         refusal = item.ValueKind == JsonValueKind.Object ? null : request.BadRequest($"The body must be a JSON object with \"{wrapper}\": an object.");
         return refusal is null;
     }
+
+    /// <summary>One client encodes twice: what has no @ but an encoded one is decoded once more.</summary>
+    public static string DecodeAgain(string email) =>
+        !email.Contains('@', StringComparison.Ordinal) && email.Contains("%40", StringComparison.Ordinal) ? Uri.UnescapeDataString(email) : email;
 
     /// <summary>A text; null when absent, null or no text.</summary>
     public static string? Text(JsonElement item, string name) =>
@@ -100,6 +113,11 @@ internal static class BentoValues
 
         return true;
     }
+
+    /// <summary>Some languages write a list as an object with the indices for names.</summary>
+    private static bool IsNumbered(JsonElement value) =>
+        value.EnumerateObject().Any()
+        && value.EnumerateObject().All(entry => entry.Value.ValueKind == JsonValueKind.Object && entry.Name.All(char.IsAsciiDigit));
 
     private static void Add(List<string> tags, string text)
     {

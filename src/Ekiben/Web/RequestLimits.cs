@@ -16,6 +16,10 @@ internal static class RequestLimits
 
     public const int MaxSubscribers = 1000;
 
+    public const int MaxEvents = 1000;
+
+    public const int MaxCommands = 100;
+
     /// <summary>JSON nesting.</summary>
     public const int MaxDepth = 32;
 }

@@ -13,7 +13,7 @@ internal sealed class EkibenProcess : IAsyncDisposable
     /// <summary>Generous for a loaded machine: a server that is not up by then never will be.</summary>
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
 
-    private static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(8);
 
     private const int SigTerm = 15;
 
@@ -40,9 +40,14 @@ internal sealed class EkibenProcess : IAsyncDisposable
     }
 
     /// <summary>Starts <c>ekiben serve</c> on the folder and waits for its line.</summary>
-    public static async Task<EkibenProcess> ServeAsync(string dataFolder, CancellationToken cancel, params string[] arguments)
+    public static Task<EkibenProcess> ServeAsync(string dataFolder, CancellationToken cancel, params string[] arguments) =>
+        ServeAsync(new Dictionary<string, string?>(), dataFolder, cancel, arguments);
+
+    /// <summary>The same with variables of its own.</summary>
+    public static async Task<EkibenProcess> ServeAsync(
+        IReadOnlyDictionary<string, string?> environment, string dataFolder, CancellationToken cancel, params string[] arguments)
     {
-        var process = Start(["serve", "--data", dataFolder, "--urls", "http://127.0.0.1:0", .. arguments], new Dictionary<string, string?>());
+        var process = Start(["serve", "--data", dataFolder, "--urls", "http://127.0.0.1:0", .. arguments], environment);
         var errors = new StringBuilder();
         process.ErrorDataReceived += (_, line) =>
         {
@@ -97,6 +102,12 @@ internal sealed class EkibenProcess : IAsyncDisposable
         _process.Kill();
         await _process.WaitForExitAsync(cancel);
     }
+
+    /// <summary>Completes when it ended, by itself or by a signal.</summary>
+    public Task EndedAsync(CancellationToken cancel) => _process.WaitForExitAsync(cancel);
+
+    /// <summary>128 and the signal that ended it.</summary>
+    public int ExitCode => _process.ExitCode;
 
     /// <summary>SIGTERM, and its exit code.</summary>
     public async Task<int> StopAsync(CancellationToken cancel)

@@ -48,6 +48,24 @@ internal sealed class SqliteAudiences(SqliteDatabase database) : Audiences
         return ids;
     }
 
+    public override async Task<IReadOnlyList<SubscriberId>> MatchedAsync(AudienceRule rule, int skip, int limit, CancellationToken cancel)
+    {
+        await using var connection = database.Connect();
+        await using var command = connection.CreateCommand();
+        var where = new SqliteAudienceSql(command, rule);
+        command.CommandText = $"SELECT s.id FROM subscribers s WHERE {where.Matched} ORDER BY s.id LIMIT @limit OFFSET @skip";
+        command.Parameters.AddWithValue("@limit", limit);
+        command.Parameters.AddWithValue("@skip", skip);
+        var ids = new List<SubscriberId>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+        {
+            ids.Add(new SubscriberId(reader.GetInt64(0)));
+        }
+
+        return ids;
+    }
+
     public override async Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, CancellationToken cancel)
     {
         await using var connection = database.Connect();
@@ -175,6 +193,8 @@ internal sealed class SqliteAudienceSql
             "last_name" => "s.last_name",
             "created_at" => "s.created_at",
             "updated_at" => "s.updated_at",
+            "unsubscribed_at" => "s.unsubscribed_at",
+            "last_event_at" => "(SELECT MAX(e.at) FROM events e WHERE e.subscriber_id = s.id)",
             _ => $"json_extract(s.fields, {Parameter("$.\"" + field.Name.Replace("\"", "", StringComparison.Ordinal) + "\"")})",
         };
         if (field.Test is FieldTest.Exists)
@@ -187,7 +207,7 @@ internal sealed class SqliteAudienceSql
             return $"COALESCE({column}, '') = ''";
         }
 
-        var value = field.Name is "created_at" or "updated_at" ? TimeValue(field.Value) : Value(field.Value);
+        var value = field.Name is "created_at" or "updated_at" or "unsubscribed_at" or "last_event_at" ? TimeValue(field.Value) : Value(field.Value);
         // Texts are compared without regard to case; a text never equals a number, so "10" given as a text is compared as a text.
         var text = field.Value is string && value is string ? " COLLATE NOCASE" : "";
         var typed = text.Length > 0 ? $"CAST({column} AS TEXT)" : column;

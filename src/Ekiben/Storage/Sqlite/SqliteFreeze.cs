@@ -28,6 +28,7 @@ internal sealed class SqliteFreeze(SqliteDatabase database)
             return FreezeStep.Done;
         }
 
+        ledger.Around(Failpoint.BeforeFreezeRangeCommit, Failpoint.AfterFreezeRangeCommit);
         var to = Math.Min(from + Range, top);
         ledger.Prepared("CREATE TEMP TABLE IF NOT EXISTS freezing (subscriber_id INTEGER PRIMARY KEY, address_id INTEGER NOT NULL, reason INTEGER NOT NULL)")
             .ExecuteNonQuery();
@@ -110,6 +111,7 @@ internal sealed class SqliteFreeze(SqliteDatabase database)
             return false;
         }
 
+        ledger.Around(Failpoint.BeforeFreezeCompleteCommit, Failpoint.AfterFreezeCompleteCommit);
         var shard = ledger.Prepared("""
             INSERT INTO shards (broadcast_id, number, first_address, last_address, pending)
             VALUES (@broadcast, @number, @first, @last,

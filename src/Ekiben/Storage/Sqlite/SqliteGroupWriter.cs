@@ -199,6 +199,7 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
                     running = null;
                     ledger.Complete();
                     transaction.Commit();
+                    ledger.Committed();
                 }
 
                 Blind = null;

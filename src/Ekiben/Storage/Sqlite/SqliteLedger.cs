@@ -23,6 +23,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     private readonly Dictionary<SmtpReply, long> _replyIds = [];
     private readonly Stack<ShardChange> _unused = [];
     private readonly SqliteFastPath _fast = new(connection);
+    private readonly List<(Failpoint Before, Failpoint After)> _around = [];
     private SqliteTransaction? _transaction;
     private SmtpReply? _lastAccepted;
     private long _lastAcceptedId;
@@ -36,6 +37,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         _replyIds.Clear();
         _lastAccepted = null;
         _fast.Forget();
+        _around.Clear();
         Now = clock.GetUtcNow();
     }
 
@@ -50,14 +52,31 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         }
 
         _changes.Clear();
+        _around.ForEach(points => Failpoints.Hit(points.Before));
+    }
+
+    /// <summary>The transaction is on disk and nobody has been answered.</summary>
+    public void Committed() => _around.ForEach(points => Failpoints.Hit(points.After));
+
+    /// <summary>Where a crash may be tried, before and after the commit of this transaction.</summary>
+    public void Around(Failpoint before, Failpoint after)
+    {
+        if (Failpoints.Armed)
+        {
+            _around.Add((before, after));
+        }
     }
 
     /// <summary>One connection's exchange: first what came of its last message, then its next claim.</summary>
     public ClaimAnswer Exchange(Exchange exchange)
     {
-        if (exchange.Outcome is { } outcome && !AcceptsFirstTry(outcome))
+        if (exchange.Outcome is { } outcome)
         {
-            Record(outcome);
+            Around(Failpoint.BeforeOutcomeCommit, Failpoint.AfterOutcomeCommit);
+            if (!AcceptsFirstTry(outcome))
+            {
+                Record(outcome);
+            }
         }
 
         if (exchange.Failure is { } failure)
@@ -89,6 +108,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
             return null;
         }
 
+        Around(Failpoint.BeforeClaimCommit, Failpoint.AfterClaimCommit);
         Count(request.Shard.Id, RecipientState.Pending, RecipientState.Sending);
         return new ClaimAnswer.Claimed(1, Times.FromStored(request.FirstAt.ToStored()));
     }
@@ -244,6 +264,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
             Change(request.Shard.Id).Resent++;
         }
 
+        Around(Failpoint.BeforeClaimCommit, Failpoint.AfterClaimCommit);
         return new ClaimAnswer.Claimed(attempts + 1, Times.FromStored(firstAt.Value));
     }
 

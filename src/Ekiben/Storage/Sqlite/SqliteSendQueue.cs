@@ -69,6 +69,11 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
             }
         }
 
+        if (ids.Count > 0)
+        {
+            ledger.Around(Failpoint.BeforeRecoverCommit, Failpoint.AfterRecoverCommit);
+        }
+
         long recovered = 0;
         foreach (var id in ids)
         {
@@ -115,6 +120,7 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
 
     public override Task<bool> BeginFreezeAsync(BroadcastId broadcast, CancellationToken cancel) => _writer.WriteAsync(ledger =>
     {
+        ledger.Around(Failpoint.BeforeFreezeBeginCommit, Failpoint.AfterFreezeBeginCommit);
         var command = ledger.Prepared("""
             UPDATE broadcasts SET status = 'sending', status_reason = NULL, started_at = @now, updated_at = @now, freeze_cursor = 0, matched = 0,
                 freeze_top = (SELECT COALESCE(MAX(s.id), 0) FROM subscribers s WHERE s.site_id = broadcasts.site_id)
@@ -144,6 +150,7 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
                 RETURNING id, number, first_address, last_address, epoch, (SELECT b.site_id FROM broadcasts b WHERE b.id = broadcast_id)
                 """);
             SqliteLedger.Set(command, "@broadcast", broadcast.Value);
+            ledger.Around(Failpoint.BeforeTakeShardsCommit, Failpoint.AfterTakeShardsCommit);
             var shards = new List<TakenShard>();
             using var reader = command.ExecuteReader();
             while (reader.Read())
@@ -205,6 +212,7 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
     {
         var closed = await _writer.WriteAsync(ledger =>
         {
+            ledger.Around(Failpoint.BeforeCloseCommit, Failpoint.AfterCloseCommit);
             var command = ledger.Prepared("""
                 UPDATE broadcasts SET status = 'sent', finished_at = @now, updated_at = @now,
                     status_reason = CASE WHEN recipients = 0 THEN 'Nobody matched.' END
@@ -281,6 +289,7 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
             (shard, first, last) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
         }
 
+        ledger.Around(Failpoint.BeforeCancelShardCommit, Failpoint.AfterCancelShardCommit);
         var rows = ledger.Prepared(CancelShard);
         SqliteLedger.Set(rows, "@now", ledger.Now.ToStored());
         SqliteLedger.Set(rows, "@broadcast", broadcast.Value);

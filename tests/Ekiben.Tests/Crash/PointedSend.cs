@@ -1,0 +1,153 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Ekiben.Sink;
+using Ekiben.Tests.Fixture;
+using Microsoft.Data.Sqlite;
+
+namespace Ekiben.Tests.Crash;
+
+/// <summary>
+/// One broadcast whose server dies at a named point (<see cref="Failpoints"/>), once for each life, and is then left to finish. The sink runs in
+/// this process, so what it accepted is the truth about who got what.
+/// </summary>
+internal sealed class PointedSend : IAsyncDisposable
+{
+    public const int People = 60;
+
+    /// <summary>137 is how a shell says SIGKILL.</summary>
+    private const int Killed = 137;
+
+    private readonly TemporaryFolder _data = new();
+    private readonly SmtpSink _sink;
+    private readonly int _connections;
+    private JsonElement _site;
+
+    private PointedSend(SmtpSink sink, int connections, CancellationToken cancel) => (_sink, _connections, Cancel) = (sink, connections, cancel);
+
+    private CancellationToken Cancel { get; }
+
+    private string Folder => _data.File("data");
+
+    public static async Task<PointedSend> StartAsync(int connections, CancellationToken cancel)
+    {
+#pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's.
+        var sink = await SmtpSink.StartAsync(new SmtpSinkOptions { KeepMessages = true }, TimeProvider.System, cancel);
+#pragma warning restore RS0030
+        var send = new PointedSend(sink, connections, cancel);
+        var made = await EkibenProcess.RunAsync(cancel, "site", "create", "Crash", "--data", send.Folder, "--json");
+        send._site = JsonDocument.Parse(made.Succeeded()).RootElement;
+        var uuid = send._site.GetProperty("site_uuid").GetString()!;
+        (await EkibenProcess.RunAsync(cancel, "site", "author", "add", uuid, "--email", "news@example.com", "--name", "News", "--data", send.Folder)).Succeeded();
+        return send;
+    }
+
+    /// <param name="points">For each life of the server: where it dies, as in <c>EKIBEN_FAILPOINT</c>.</param>
+    /// <param name="policy"><c>resend</c> or <c>hold</c>.</param>
+    /// <param name="cancels">Whether it is canceled at its first life, before anything was sent.</param>
+    public async Task<PointedEnd> RunAsync(IReadOnlyList<string> points, string policy = "resend", bool cancels = false)
+    {
+        var id = 0L;
+        var left = new List<long>();
+        foreach (var point in points)
+        {
+            await using (var server = await ServeAsync(point))
+            {
+                if (id == 0)
+                {
+                    await PostAsync(server, policy, cancels);
+                }
+
+                await server.EndedAsync(Cancel);
+                Assert.Equal(Killed, server.ExitCode);
+            }
+
+            id = Count("SELECT id FROM broadcasts");
+            left.Add(Count("SELECT COUNT(*) FROM recipients WHERE state = 1"));
+        }
+
+        await using var last = await ServeAsync(null);
+        using var reader = Client(last);
+        var receipt = await UntilClosedAsync(reader, id);
+        Assert.True(receipt.IsBalanced(), receipt.ToString());
+        var list = await reader.GetFromJsonAsync<JsonElement>($"api/ekiben/v1/broadcasts/{id}/recipients?was=uncertain&limit=1000", Cancel);
+        var uncertain = list.GetProperty("data").EnumerateArray().Select(line => line.GetProperty("email").GetString()!).ToHashSet(StringComparer.Ordinal);
+        var copies = _sink.Messages.Where(message => message.Accepted).GroupBy(message => message.RcptTo.Single(), StringComparer.Ordinal).ToList();
+        Assert.All(copies, one => Assert.Single(one.Select(message => message.MessageId).Distinct()));
+        return new PointedEnd(receipt, copies.ToDictionary(one => one.Key, one => one.Count(), StringComparer.Ordinal), uncertain, left);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _sink.DisposeAsync();
+        _data.Dispose();
+    }
+
+    private Task<EkibenProcess> ServeAsync(string? point) => EkibenProcess.ServeAsync(
+        new Dictionary<string, string?> { ["EKIBEN_FAILPOINT"] = point }, Folder, Cancel, "--relay", $"smtp://{_sink.EndPoint}?connections={_connections}");
+
+    private async Task PostAsync(EkibenProcess server, string policy, bool cancels)
+    {
+        using var client = Client(server);
+        var people = Enumerable.Range(1, People).Select(i => new { email = $"p{i}@example.com" });
+        (await client.PostAsJsonAsync("api/v1/batch/subscribers", new { subscribers = people }, Cancel)).EnsureSuccessStatusCode();
+        // Larger than one block of the conversation, so that there is a middle to die in.
+        var content = string.Concat(Enumerable.Repeat("<p>Hello, this is a paragraph of the news that fills a line or two.</p>\n", 200));
+        var item = new { name = "n", subject = "Hi", content, type = "plain", uncertain_policy = policy, send_at = "2022-12-13 12:50", approved = true, batch_size_per_hour = cancels ? 1 : (int?)null };
+        try
+        {
+            await client.PostAsJsonAsync("api/v1/batch/broadcasts", new { broadcasts = new[] { item } }, Cancel);
+            if (cancels)
+            {
+                await client.PostAsync("api/ekiben/v1/broadcasts/1/cancellation", null, Cancel);
+            }
+        }
+        catch (HttpRequestException)
+        {
+            // What was asked for is stored before it is answered, and the server may die between the two: the caller looks at what is stored.
+        }
+    }
+
+    private async Task<JsonElement> UntilClosedAsync(HttpClient client, long id)
+    {
+        while (true)
+        {
+            var receipt = await client.GetFromJsonAsync<JsonElement>($"api/ekiben/v1/broadcasts/{id}/receipt", Cancel);
+            if (receipt.GetProperty("status").GetString() is "sent" || (receipt.GetProperty("status").GetString() is "canceled" && receipt.Number("pending") == 0))
+            {
+                return receipt;
+            }
+
+            Assert.Contains(receipt.GetProperty("status").GetString(), (string[])["scheduled", "sending", "canceled"]);
+#pragma warning disable RS0030 // A real process lives in real time.
+            await Task.Delay(50, Cancel);
+#pragma warning restore RS0030
+        }
+    }
+
+    private HttpClient Client(EkibenProcess server)
+    {
+        var credentials = $"{_site.GetProperty("publishable_key").GetString()}:{_site.GetProperty("secret_key").GetString()}";
+        var client = new HttpClient { BaseAddress = server.Address };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials)));
+        return client;
+    }
+
+    private long Count(string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(Folder, "ekiben.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return (long)command.ExecuteScalar()!;
+    }
+}
+
+/// <summary>What became of everybody.</summary>
+internal sealed record PointedEnd(JsonElement Receipt, Dictionary<string, int> Copies, HashSet<string> WereUncertain, IReadOnlyList<long> LeftByKill)
+{
+    public int Extra => Copies.Values.Sum(copies => copies - 1);
+
+    public IEnumerable<string> Repeated => Copies.Where(copy => copy.Value > 1).Select(copy => copy.Key);
+}
