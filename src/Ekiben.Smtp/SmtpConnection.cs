@@ -34,10 +34,11 @@ public sealed class SmtpConnection : IAsyncDisposable
     private readonly Wire _wire;
     private readonly PeerMemory _peers;
     private readonly string _peer;
+    private readonly Action<SmtpMoment>? _passed;
     private bool _isRemembered;
 
-    private SmtpConnection(SmtpSession session, Wire wire, PeerMemory peers, string peer) =>
-        (_session, _wire, _peers, _peer) = (session, wire, peers, peer);
+    private SmtpConnection(SmtpSession session, Wire wire, PeerMemory peers, SmtpOptions options) =>
+        (_session, _wire, _peers, _peer, _passed) = (session, wire, peers, options.Peer, options.Passed);
 
     /// <summary>False once it cannot take another message: the server closed it, or broke the protocol, or a reply was lost.</summary>
     public bool IsUsable => _session.State == SmtpSessionState.Ready && _wire.IsOpen;
@@ -69,7 +70,7 @@ public sealed class SmtpConnection : IAsyncDisposable
             }
 
             var session = new SmtpSession(options, options.ClientName ?? wire.AddressLiteral, peers.IsOneByOne(options.Peer));
-            var connection = new SmtpConnection(session, wire, peers, options.Peer);
+            var connection = new SmtpConnection(session, wire, peers, options);
             await connection.OpenAsync(cancel);
             return connection;
         }
@@ -190,8 +191,13 @@ public sealed class SmtpConnection : IAsyncDisposable
         else if (_session.HasOutput)
         {
             // Taken one block at a time: what was not taken when the connection ends has certainly not left.
+            var inBody = _session.IsInBody;
             var length = _session.TakeOutput(_wire.WriteBuffer.Span);
-            if (!await _wire.WriteAsync(length))
+            if (await _wire.WriteAsync(length))
+            {
+                Written(inBody, length);
+            }
+            else
             {
                 // A server that refuses and closes has often said why.
                 _session.Receive(_wire.ReadWhatIsThere());
@@ -207,11 +213,34 @@ public sealed class SmtpConnection : IAsyncDisposable
             }
             else
             {
+                var wasReady = _session.IsReadyForBody;
                 _session.Receive(received.Span);
+                if (!wasReady && _session.IsReadyForBody)
+                {
+                    _passed?.Invoke(SmtpMoment.DataAllowed);
+                }
             }
         }
 
         Remember();
+    }
+
+    private void Written(bool inBody, int length)
+    {
+        if (_passed is not { } passed)
+        {
+            return;
+        }
+
+        if (inBody)
+        {
+            passed(_session.IsInBody ? SmtpMoment.BodyBlockWritten : SmtpMoment.DotWritten);
+        }
+
+        if (!_session.IsInBody && _wire.WriteBuffer.Span[..length].EndsWith("DATA\r\n"u8))
+        {
+            passed(SmtpMoment.DataWritten);
+        }
     }
 
     private TimeSpan LimitOf(SmtpPhase phase) => phase switch

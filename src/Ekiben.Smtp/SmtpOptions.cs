@@ -38,8 +38,27 @@ public sealed record SmtpOptions
     /// <summary>How long each step may take.</summary>
     public SmtpTimeouts Timeouts { get; init; } = new();
 
+    /// <summary>Called at each moment of a message that is passed; null where nobody wants to know. For crash tests: it must not take long.</summary>
+    public Action<SmtpMoment>? Passed { get; init; }
+
     /// <summary>The key of <see cref="PeerMemory"/>.</summary>
     internal string Peer => $"{Host}:{Port}";
+}
+
+/// <summary>A moment of a message at which a crash would be hardest to survive.</summary>
+public enum SmtpMoment
+{
+    /// <summary>DATA was written.</summary>
+    DataWritten,
+
+    /// <summary>354 was read.</summary>
+    DataAllowed,
+
+    /// <summary>A block of the body was written, its end was not.</summary>
+    BodyBlockWritten,
+
+    /// <summary>The dot was written.</summary>
+    DotWritten,
 }
 
 /// <summary>How a connection is encrypted.</summary>

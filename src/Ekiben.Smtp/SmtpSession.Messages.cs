@@ -194,7 +194,7 @@ internal sealed partial class SmtpSession
         }
         else if (kind == 3)
         {
-            ProtocolError($"{_replies.Code} to {command}");
+            ProtocolError($"{_replies.Code} to {command}", PhaseOf(command));
             return;
         }
         else
@@ -239,7 +239,7 @@ internal sealed partial class SmtpSession
     {
         if (_replies.Code != 354)
         {
-            ProtocolError($"{_replies.Code} to DATA");
+            ProtocolError($"{_replies.Code} to DATA", SmtpPhase.Data);
             return false;
         }
 
@@ -262,7 +262,7 @@ internal sealed partial class SmtpSession
     {
         if (_replies.Code < 400)
         {
-            ProtocolError($"{_replies.ToReply()} before the end of the message");
+            ProtocolError($"{_replies.ToReply()} before the end of the message", SmtpPhase.Body);
             return;
         }
 

@@ -78,7 +78,7 @@ internal sealed partial class SmtpSession
         }
         else if (_replies.Code < 400)
         {
-            ProtocolError($"{reply} to {command}");
+            ProtocolError($"{reply} to {command}", PhaseOf(command));
         }
         else
         {

@@ -43,13 +43,16 @@ internal sealed partial class SmtpSession
     /// <summary>True when bytes wait to be written.</summary>
     public bool HasOutput => State != SmtpSessionState.Closed && (_commands.Length > 0 || BodyToWrite() is not null);
 
+    /// <summary>True while a message's body, or its end, waits to be written.</summary>
+    public bool IsInBody => BodyToWrite() is not null;
+
     /// <summary>True while a reply is due.</summary>
     public bool AwaitsReply => _expected.Count > 0;
 
     /// <summary>What the session waits for, or does next.</summary>
     public SmtpPhase Phase => _expected.TryPeek(out var next) ? PhaseOf(next.Command)
         : State == SmtpSessionState.AwaitingTls ? SmtpPhase.Tls
-        : _first.IsReadyForBody ? SmtpPhase.Body
+        : IsReadyForBody ? SmtpPhase.Body
         : SmtpPhase.Mail;
 
     /// <summary>Hands bytes out. From here on they may have left.</summary>
@@ -93,7 +96,7 @@ internal sealed partial class SmtpSession
                 case ReplyStatus.Incomplete:
                     return;
                 case ReplyStatus.Bad:
-                    ProtocolError($"not a reply ({_replies.Fault})");
+                    ProtocolError($"not a reply ({_replies.Fault})", Phase);
                     return;
                 default:
                     Take();
@@ -147,7 +150,7 @@ internal sealed partial class SmtpSession
                 return;
             }
 
-            ProtocolError($"a reply to nothing: {_replies.ToReply()}");
+            ProtocolError($"a reply to nothing: {_replies.ToReply()}", Phase);
             return;
         }
 
@@ -182,10 +185,11 @@ internal sealed partial class SmtpSession
         _expected.Enqueue(new Expected(command, transaction, _commands.Queued));
     }
 
-    private void ProtocolError(string what)
+    private void ProtocolError(string what, SmtpPhase phase)
     {
+        // Commands that were sent ahead are what servers lose their step over.
         PeerMisbehaved |= _expected.Count > 1;
-        Break($"the server broke the protocol: {what}", Phase, isPermanent: false);
+        Break($"the server broke the protocol: {what}", phase, isPermanent: false);
     }
 
     /// <summary>Closes, and gives every message that has none its outcome.</summary>

@@ -1,4 +1,5 @@
 using Ekiben.Delivery;
+using Ekiben.Web;
 
 namespace Ekiben;
 
@@ -19,6 +20,9 @@ internal sealed record EkibenOptions
 
     /// <summary>Work is refused below this many free bytes on the data folder's disk, or below a tenth of the disk where that is less.</summary>
     public long MinFreeBytes { get; init; } = 1L << 30;
+
+    /// <summary>How many requests a key and an address may make.</summary>
+    public LimitsOption Limits { get; init; }
 
     /// <summary>The clock; tests bring their own.</summary>
     public required TimeProvider Clock { get; init; }

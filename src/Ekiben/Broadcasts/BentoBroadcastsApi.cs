@@ -53,13 +53,14 @@ internal static class BentoBroadcastsApi
         await CountAsync(request, surroundings, drafts);
         var answer = await request.WriteAsync(async () =>
         {
-            foreach (var draft in drafts)
+            drafts = await RecognizeAsync(request, drafts, now);
+            foreach (var draft in drafts.Where(draft => !draft.IsRepetition))
             {
                 request.Db.Broadcasts.Add(draft.Broadcast);
             }
 
             await request.Db.SaveChangesAsync(request.Cancel);
-            foreach (var draft in drafts)
+            foreach (var draft in drafts.Where(draft => !draft.IsRepetition))
             {
                 await ApproveAsync(request, draft);
             }
@@ -68,6 +69,29 @@ internal static class BentoBroadcastsApi
         });
         request.WakeEngine();
         return answer;
+    }
+
+    /// <summary>Puts the broadcast that an earlier request made in the place of an item that repeats it. A client that sends keys says itself what is a repetition.</summary>
+    private static async Task<List<BroadcastDraft>> RecognizeAsync(ApiRequest request, List<BroadcastDraft> drafts, DateTimeOffset now)
+    {
+        if (request.Idempotency is not null || !request.Actor.MayApprove)
+        {
+            return drafts;
+        }
+
+        var repetitions = new Repetitions(request.Db, request.Actor.Name, now);
+        var recognized = new List<BroadcastDraft>(drafts.Count);
+        foreach (var draft in drafts)
+        {
+            var first = draft.Approve && draft.Broadcast.SendAt is not null ? await repetitions.FindAsync(draft.Broadcast, request.Cancel) : null;
+            recognized.Add(first is null ? draft : new BroadcastDraft(draft.Index, first, draft.Approve)
+            {
+                IsRepetition = true,
+                Notice = "the same was posted less than 10 minutes ago: this is that broadcast, and no second one was made",
+            });
+        }
+
+        return recognized;
     }
 
     /// <summary>Before the transaction, and once for each rule: a count may take longer than others should wait.</summary>

@@ -14,6 +14,9 @@ internal sealed record BroadcastDraft(int Index, Broadcast Broadcast, bool Appro
     /// <summary>What the client should know, though the item was taken; null when nothing.</summary>
     public string? Notice { get; set; }
 
+    /// <summary>It was stored by an earlier request, which this one repeats.</summary>
+    public bool IsRepetition { get; init; }
+
     /// <summary>How many people it reaches, counted before the transaction of the approval; null when it is not to be approved.</summary>
     public long? CountedRecipients { get; set; }
 }

@@ -107,10 +107,12 @@ internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSour
             catch (RenderException exception)
             {
                 work.Buffers.Return(buffer);
-                var failure = new RenderFailure(candidate.Shard, candidate.Address, candidate.Attempts, exception.Message);
+                // The address of an erased person is blank (ledger.md rule 1); that says nothing about the template.
+                var erased = candidate.Email.Length == 0;
+                var failure = new RenderFailure(candidate.Shard, candidate.Address, candidate.Attempts, exception.Message, erased);
                 await work.Queue.ExchangeAsync(new Exchange(null, null, failure), CancellationToken.None);
                 work.Feed.Settle(candidate);
-                if (work.Watch.RenderFailed(exception.Message) is { } tooMany && await work.Hold(tooMany, CancellationToken.None))
+                if (!erased && work.Watch.RenderFailed(exception.Message) is { } tooMany && await work.Hold(tooMany, CancellationToken.None))
                 {
                     await ending.CancelAsync();
                     return null;

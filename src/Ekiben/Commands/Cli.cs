@@ -53,6 +53,7 @@ internal static class Cli
         CommonOptions.Urls,
         CommonOptions.PublicUrl,
         CommonOptions.Relay,
+        CommonOptions.Limits,
         DemoCommand.Create(),
         ServeCommand.Create(),
         SiteCommand.Create(),

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Ekiben.Delivery;
+using Ekiben.Web;
 
 namespace Ekiben.Commands;
 
@@ -25,8 +26,10 @@ internal static class CommonOptions
     public static readonly Option<string?> Relay = Common(
         "--relay", "URL", "Where live sites hand mail over: smtp://[user:pass@]host[:port][?connections=N&tls=none|starttls|implicit&pass-file=FILE] (EKIBEN_RELAY).");
 
+    public static readonly Option<string?> Limits = Common("--limits", "WHOSE", "default, or bento for Bento's limits on requests (EKIBEN_LIMITS).");
+
     /// <summary>The file's keys, which are also the environment's names without <c>EKIBEN_</c>.</summary>
-    private static readonly string[] FileKeys = ["database", "urls", "public_url", "relay"];
+    private static readonly string[] FileKeys = ["database", "urls", "public_url", "relay", "limits"];
 
     /// <summary>What this command works with. While a server runs on the folder, its relay and public URL count where none are given here.</summary>
     /// <exception cref="CommandFailure">A value is wrong; the sentence names where it came from.</exception>
@@ -57,6 +60,7 @@ internal static class CommonOptions
             Urls = urls is null ? options.Urls : CheckUrls(urls),
             PublicUrl = publicUrl is null ? null : CheckPublicUrl(publicUrl),
             Relay = relay is null ? null : CheckRelay(relay),
+            Limits = CheckLimits(Given(parsed, Limits, "limits", file)),
         };
     }
 
@@ -138,6 +142,13 @@ internal static class CommonOptions
         Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.PathAndQuery == "/"
             ? uri
             : throw CommandFailure.Usage($"--public-url: \"{url}\" must look like https://mail.example.com, without a path");
+
+    private static LimitsOption CheckLimits(string? limits) => limits switch
+    {
+        null or "default" => LimitsOption.Default,
+        "bento" => LimitsOption.Bento,
+        _ => throw CommandFailure.Usage($"--limits: \"{limits}\" must be default or bento"),
+    };
 
     private static RelayOptions CheckRelay(string url) =>
         RelayOptions.TryParse(url, out var relay, out var error) ? relay! : throw CommandFailure.Usage(error!);

@@ -24,8 +24,9 @@ internal static class SiteCommand
             DefaultValueFactory = _ => "UTC",
         };
         var track = new Option<bool>("--track-links") { Description = "Count opens and clicks of its broadcasts: links then lead by way of this server." };
+        var strict = new Option<bool>("--strict") { Description = "Refuse on Bento's routes what Bento refuses: no site_uuid, no User-Agent." };
         var json = CommandOutput.JsonOption();
-        var command = new Command("create", "Create a site and print its uuid and keys. The secret is shown once.") { name, test, zone, track, json };
+        var command = new Command("create", "Create a site and print its uuid and keys. The secret is shown once.") { name, test, zone, track, strict, json };
         command.SetAction(async (parsed, cancel) =>
         {
             var called = CheckName(parsed.GetRequiredValue(name), "NAME");
@@ -36,7 +37,7 @@ internal static class SiteCommand
             }
 
             await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
-            var made = await NewSite.CreateAsync(folder.Database, called, parsed.GetValue(test), zoneName, Actor.Cli, folder.Clock.GetUtcNow(), cancel, parsed.GetValue(track));
+            var made = await NewSite.CreateAsync(folder.Database, called, parsed.GetValue(test), zoneName, Actor.Cli, folder.Clock.GetUtcNow(), cancel, parsed.GetValue(track), parsed.GetValue(strict));
             if (parsed.GetValue(json))
             {
                 Console.Out.WriteLine(CommandOutput.Json(new { SiteUuid = made.Site.Uuid, made.PublishableKey, made.SecretKey }));

@@ -21,6 +21,7 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
 
         // tls=none is only taken for a relay on this machine.
         AllowAuthInClear = options.Tls == RelayTls.None,
+        Passed = Failpoints.Armed ? Hit : null,
     };
 
     public int Connections => options.Connections;
@@ -39,6 +40,14 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
         }
     }
 
+    private static void Hit(SmtpMoment moment) => Failpoints.Hit(moment switch
+    {
+        SmtpMoment.DataWritten => Failpoint.DataWritten,
+        SmtpMoment.DataAllowed => Failpoint.DataAllowed,
+        SmtpMoment.BodyBlockWritten => Failpoint.BodyBlockWritten,
+        _ => Failpoint.DotWritten,
+    });
+
     private sealed class Connection(SmtpConnection smtp) : IRelayConnection
     {
         public bool IsUsable => smtp.IsUsable;
@@ -53,7 +62,18 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
 
         public ValueTask PrepareAsync(CancellationToken abort) => smtp.PrepareAsync(abort);
 
-        public ValueTask<DeliveryOutcome> CompleteAsync(CancellationToken abort) => smtp.CompleteAsync(abort);
+        public ValueTask<DeliveryOutcome> CompleteAsync(CancellationToken abort)
+        {
+            var outcome = smtp.CompleteAsync(abort);
+            return Failpoints.Armed ? ReadAsync(outcome) : outcome;
+        }
+
+        private static async ValueTask<DeliveryOutcome> ReadAsync(ValueTask<DeliveryOutcome> outcome)
+        {
+            var read = await outcome;
+            Failpoints.Hit(Failpoint.ReplyRead);
+            return read;
+        }
 
         public ValueTask DisposeAsync() => smtp.DisposeAsync();
     }

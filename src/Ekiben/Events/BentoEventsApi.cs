@@ -14,6 +14,9 @@ internal static class BentoEventsApi
         bento.Map("POST", "/batch/events", StoreAsync);
     }
 
+    /// <summary>The same for Bento's first clients, which send a key as the user's name and no password: write PUBLISHABLE:SECRET as that key.</summary>
+    public static void MapBentoTracking(this RouteGroupBuilder tracking) => tracking.Map("POST", "", StoreAsync);
+
     /// <summary>1. Read every item. 2. In one transaction: write the people, drop purchases that are known, keep the rest. One that is refused does not stop the others.</summary>
     private static async Task<Answer> StoreAsync(ApiRequest request)
     {

@@ -139,8 +139,11 @@ internal sealed record OutcomeRecord(TakenShard Shard, AddressId Address, int At
 /// <summary>Asks for one row. <paramref name="FirstAt"/> is the Date that its message carries if this is its first attempt.</summary>
 internal sealed record ClaimRequest(TakenShard Shard, AddressId Address, int AttemptsSeen, DateTimeOffset FirstAt);
 
-/// <summary>The message could not be made from the person's data; one sentence.</summary>
-internal sealed record RenderFailure(TakenShard Shard, AddressId Address, int AttemptsSeen, string Reason);
+/// <summary>
+/// The message could not be made from the person's data; one sentence. Of a person who was erased that is no failure: the row becomes
+/// <c>suppressed</c> (rule 1).
+/// </summary>
+internal sealed record RenderFailure(TakenShard Shard, AddressId Address, int AttemptsSeen, string Reason, bool PersonErased = false);
 
 /// <summary>The answer to a claim.</summary>
 internal abstract record ClaimAnswer

@@ -32,6 +32,9 @@ internal sealed class Answer : IResult
     public static Answer Created<T>(T value) =>
         new(StatusCodes.Status201Created, JsonType, JsonSerializer.SerializeToUtf8Bytes(value, ApiJson.Options));
 
+    public static Answer Accepted<T>(T value) =>
+        new(StatusCodes.Status202Accepted, JsonType, JsonSerializer.SerializeToUtf8Bytes(value, ApiJson.Options));
+
     public static Answer NoContent() => new(StatusCodes.Status204NoContent, JsonType, []);
 
     public static Answer Again(int status, string body) => new(status, JsonType, System.Text.Encoding.UTF8.GetBytes(body)) { Replayed = true };

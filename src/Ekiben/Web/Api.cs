@@ -1,9 +1,11 @@
 using Ekiben.Broadcasts;
 using Ekiben.Events;
+using Ekiben.Experimental;
 using Ekiben.Fields;
 using Ekiben.Mailbox;
 using Ekiben.Segments;
 using Ekiben.Sites;
+using Ekiben.Stats;
 using Ekiben.Subscribers;
 using Ekiben.Tags;
 using Ekiben.Templates;
@@ -28,6 +30,7 @@ internal static class Api
         services.AddSingleton<IStartupFilter, BentoLeniency>();
         services.AddSingleton<BadLoginLimit>();
         services.AddSingleton<Idempotency>();
+        services.AddSingleton<RequestRate>();
         services.ConfigureHttpJsonOptions(json => ApiJson.Apply(json.SerializerOptions));
         // The framework logs every refused key; under an attack that would be all there is in the log. The limit says it by 429.
         services.AddLogging(logging => logging.AddFilter(typeof(ApiKeyAuthentication).FullName, LogLevel.Warning));
@@ -54,8 +57,16 @@ internal static class Api
         bento.MapBentoTags();
         bento.MapBentoFields();
         bento.MapBentoSegments();
+        bento.MapBentoTemplates();
+        bento.MapBentoStats();
+        bento.MapBentoAds();
+        bento.MapBentoResponses();
+        bento.MapBentoErasure();
+        bento.MapBentoExperimental();
+        bento.MapBentoFlows();
         bento.MapBentoAuthors();
         bento.MapNothingElse();
+        app.MapGroup(ApiStyles.TrackingPath).RequireAuthorization(KeyPolicy).ExcludeFromDescription().MapBentoTracking();
 
         app.MapApiDocs();
         var ours = app.MapGroup(ApiStyles.EkibenRoot).RequireAuthorization(KeyPolicy);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ekiben.Storage;
 using Microsoft.Extensions.Primitives;
 
@@ -7,7 +8,7 @@ namespace Ekiben.Web;
 internal delegate Task<Answer> ApiHandler(ApiRequest request);
 
 /// <summary>
-/// The edge of both APIs. Every request passes these steps in this order: read the body, find the site, refuse what is not JSON,
+/// The edge of both APIs. Every request passes these steps in this order: count it, read the body, find the site, refuse what is not JSON,
 /// look for a kept answer, handle, keep the answer, answer. Nothing above this class sees an exception.
 /// </summary>
 internal static partial class ApiEdge
@@ -52,6 +53,13 @@ internal static partial class ApiEdge
 
     private static async Task<Answer> StepsAsync(HttpContext http, ApiStyle style, ApiHandler handler)
     {
+        // 0. Not too often.
+        if (http.RequestServices.GetRequiredService<RequestRate>().Take(http) is { } wait)
+        {
+            http.Response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+            return style.Refuse(StatusCodes.Status429TooManyRequests, "too_many_requests", "Too many requests; wait before the next one.");
+        }
+
         // 1. The body, since the site may be named in it.
         var body = await RequestBody.ReadAsync(http.Request, http.RequestAborted);
 
@@ -59,6 +67,11 @@ internal static partial class ApiEdge
         if (http.Features.Get<ApiCaller>() is not { } caller || !SiteUuid.Means(caller.Site, http.Request, body.Json))
         {
             return style.Unauthorized();
+        }
+
+        if (style == ApiStyle.Bento && caller.Site.IsStrict && SiteUuid.Missing(http.Request, body) is { } missing)
+        {
+            return missing;
         }
 
         // 3. JSON or nothing.

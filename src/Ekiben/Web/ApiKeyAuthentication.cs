@@ -66,6 +66,12 @@ internal sealed class ApiKeyAuthentication(
                 .ExecuteAsync(Context);
         }
 
+        // A browser says so of its requests. With this header it would show a log-in box of its own, and keep what is typed for every page's scripts.
+        if (Request.Headers.ContainsKey("Sec-Fetch-Site"))
+        {
+            return style.Unauthorized().ExecuteAsync(Context);
+        }
+
         Response.Headers.WWWAuthenticate = "Basic realm=\"ekiben\", charset=\"UTF-8\"";
         return style.Unauthorized().ExecuteAsync(Context);
     }
@@ -92,7 +98,8 @@ internal sealed class ApiKeyAuthentication(
             return false;
         }
 
-        (publishable, secret) = (text[..colon], text[(colon + 1)..]);
+        // Clients that know a user's name only put a colon behind it: "PUBLISHABLE:SECRET" as the name arrives with one more.
+        (publishable, secret) = (text[..colon], text[(colon + 1)..].TrimEnd(':'));
         return true;
     }
 }

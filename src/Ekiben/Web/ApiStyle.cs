@@ -13,9 +13,13 @@ internal enum ApiStyle
 internal static class ApiStyles
 {
     public const string BentoRoot = "/api/v1";
+
+    /// <summary>Where Bento's first clients posted events, outside the base of everything else.</summary>
+    public const string TrackingPath = "/tracking/events";
+
     public const string EkibenRoot = "/api/ekiben/v1";
 
-    public static ApiStyle Of(PathString path) => path.StartsWithSegments(BentoRoot) ? ApiStyle.Bento : ApiStyle.Ekiben;
+    public static ApiStyle Of(PathString path) => path.StartsWithSegments(BentoRoot) || path.StartsWithSegments(TrackingPath) ? ApiStyle.Bento : ApiStyle.Ekiben;
 
     public static Answer Unauthorized(this ApiStyle style) =>
         style.Refuse(StatusCodes.Status401Unauthorized, "unauthorized", style == ApiStyle.Bento ? "Unauthorized" : "The key, its secret or the site_uuid is wrong.");

@@ -12,7 +12,7 @@ internal sealed class BentoLeniency : IStartupFilter
     {
         app.Use((http, rest) =>
         {
-            if (http.Request.Path.StartsWithSegments(ApiStyles.BentoRoot))
+            if (http.Request.Path.StartsWithSegments(ApiStyles.BentoRoot) || http.Request.Path.StartsWithSegments(ApiStyles.TrackingPath))
             {
                 Mend(http.Request);
             }
@@ -22,11 +22,15 @@ internal sealed class BentoLeniency : IStartupFilter
         next(app);
     };
 
+    /// <summary>Set when the path had the suffix.</summary>
+    public sealed record JsonSuffix;
+
     private static void Mend(HttpRequest request)
     {
         if (request.Path.Value is { } path && path.EndsWith(Suffix, StringComparison.OrdinalIgnoreCase))
         {
             request.Path = path[..^Suffix.Length];
+            request.HttpContext.Features.Set(new JsonSuffix());
         }
 
         if (request.QueryString.Value is { Length: > 1 } query && query.IndexOf('?', 1) > 0)

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Ekiben.Web;
 
@@ -86,13 +88,40 @@ internal sealed class RequestBody
             }
 
             return total <= RequestLimits.MaxBodyBytes
-                ? Parse(buffer.ToArray())
+                ? IsForm(request) ? FormBody(buffer.ToArray()) : Parse(buffer.ToArray())
                 : throw new BadHttpRequestException("too large", StatusCodes.Status413PayloadTooLarge);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(piece);
         }
+    }
+
+    /// <summary>Only Bento's routes take forms, since its documents show one.</summary>
+    private static bool IsForm(HttpRequest request) =>
+        request.ContentType?.StartsWith("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase) == true
+        && ApiStyles.Of(request.Path) == ApiStyle.Bento;
+
+    /// <summary><c>a[b]=c</c> reads as <c>{"a":{"b":"c"}}</c>, to one level.</summary>
+    private static RequestBody FormBody(byte[] bytes)
+    {
+        var root = new JsonObject();
+        foreach (var pair in new QueryStringEnumerable(System.Text.Encoding.UTF8.GetString(bytes)))
+        {
+            var (name, value) = (pair.DecodeName().ToString(), pair.DecodeValue().ToString());
+            if (name.IndexOf('[', StringComparison.Ordinal) is > 0 and var bracket && name.EndsWith(']'))
+            {
+                var outer = name[..bracket];
+                root[outer] = root[outer] as JsonObject ?? [];
+                root[outer]![name[(bracket + 1)..^1]] = value;
+            }
+            else
+            {
+                root[name] = value;
+            }
+        }
+
+        return new RequestBody(bytes, ApiJson.Element(root.ToJsonString()), null);
     }
 
     private static RequestBody Parse(byte[] bytes)

@@ -38,6 +38,17 @@ internal static partial class SiteUuid
         return !agent.Success || AllMean(site, agent.Groups["site"].Value, ref named);
     }
 
+    /// <summary>What a strict site refuses, as Bento does: a request that names no site in query or body, or no user agent. Null when all is there.</summary>
+    public static Answer? Missing(HttpRequest request, RequestBody body)
+    {
+        if (string.IsNullOrWhiteSpace(request.Headers.UserAgent))
+        {
+            return Answer.Error(StatusCodes.Status403Forbidden, "A User-Agent is required by this site.");
+        }
+
+        return string.IsNullOrWhiteSpace(request.Query[Name].ToString()) && string.IsNullOrWhiteSpace(body.Text(Name)) ? ApiStyle.Bento.Unauthorized() : null;
+    }
+
     private static bool AllMean(Site site, StringValues values, ref bool named)
     {
         foreach (var value in values)

@@ -36,6 +36,12 @@ public sealed partial class WallsTests(EkibenApp app)
     }
 
     [Fact]
+    public void The_smtp_client_depends_on_nothing()
+    {
+        Assert.DoesNotContain("Reference Include", Read("src/Ekiben.Smtp", "Ekiben.Smtp.csproj"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_endpoint_says_who_may_use_it()
     {
         var open = app.Service<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()

@@ -45,7 +45,7 @@ internal sealed class PointedSend : IAsyncDisposable
 
     /// <param name="points">For each life of the server: where it dies, as in <c>EKIBEN_FAILPOINT</c>.</param>
     /// <param name="policy"><c>resend</c> or <c>hold</c>.</param>
-    /// <param name="cancels">Whether it is canceled at its first life, before anything was sent.</param>
+    /// <param name="cancels">Whether it is canceled in its first life, when one message was sent.</param>
     public async Task<PointedEnd> RunAsync(IReadOnlyList<string> points, string policy = "resend", bool cancels = false)
     {
         var id = 0L;
@@ -69,7 +69,7 @@ internal sealed class PointedSend : IAsyncDisposable
 
         await using var last = await ServeAsync(null);
         using var reader = Client(last);
-        var receipt = await UntilClosedAsync(reader, id);
+        var receipt = await UntilAsync(reader, id, r => r.GetProperty("status").GetString() is "sent" || (r.GetProperty("status").GetString() is "canceled" && r.Number("pending") == 0));
         Assert.True(receipt.IsBalanced(), receipt.ToString());
         var list = await reader.GetFromJsonAsync<JsonElement>($"api/ekiben/v1/broadcasts/{id}/recipients?was=uncertain&limit=1000", Cancel);
         var uncertain = list.GetProperty("data").EnumerateArray().Select(line => line.GetProperty("email").GetString()!).ToHashSet(StringComparer.Ordinal);
@@ -93,13 +93,15 @@ internal sealed class PointedSend : IAsyncDisposable
         var people = Enumerable.Range(1, People).Select(i => new { email = $"p{i}@example.com" });
         (await client.PostAsJsonAsync("api/v1/batch/subscribers", new { subscribers = people }, Cancel)).EnsureSuccessStatusCode();
         // Larger than one block of the conversation, so that there is a middle to die in.
-        var content = string.Concat(Enumerable.Repeat("<p>Hello, this is a paragraph of the news that fills a line or two.</p>\n", 200));
+        var content = string.Concat(Enumerable.Repeat("<p>Hello, this is a paragraph of the news that fills a line or two.</p>\n", 600));
         var item = new { name = "n", subject = "Hi", content, type = "plain", uncertain_policy = policy, send_at = "2022-12-13 12:50", approved = true, batch_size_per_hour = cancels ? 1 : (int?)null };
         try
         {
             await client.PostAsJsonAsync("api/v1/batch/broadcasts", new { broadcasts = new[] { item } }, Cancel);
             if (cancels)
             {
+                // At one an hour: one is sent, and the others are there to be canceled.
+                await UntilAsync(client, 1, receipt => receipt.Number("accepted") == 1);
                 await client.PostAsync("api/ekiben/v1/broadcasts/1/cancellation", null, Cancel);
             }
         }
@@ -109,12 +111,12 @@ internal sealed class PointedSend : IAsyncDisposable
         }
     }
 
-    private async Task<JsonElement> UntilClosedAsync(HttpClient client, long id)
+    private async Task<JsonElement> UntilAsync(HttpClient client, long id, Func<JsonElement, bool> wanted)
     {
         while (true)
         {
             var receipt = await client.GetFromJsonAsync<JsonElement>($"api/ekiben/v1/broadcasts/{id}/receipt", Cancel);
-            if (receipt.GetProperty("status").GetString() is "sent" || (receipt.GetProperty("status").GetString() is "canceled" && receipt.Number("pending") == 0))
+            if (wanted(receipt))
             {
                 return receipt;
             }

@@ -43,13 +43,19 @@ public sealed class EkibenApp : IAsyncLifetime
 #pragma warning disable RS0030 // The one place where tests take the machine's clock.
         var clock = TimeProvider.System;
 #pragma warning restore RS0030
+        var folder = Directory.CreateTempSubdirectory("ekiben-test-").FullName;
         Options = _change(new EkibenOptions
         {
-            DataFolder = Directory.CreateTempSubdirectory("ekiben-test-").FullName,
+            DataFolder = folder,
             Urls = "http://127.0.0.1:0",
             Clock = clock,
             RunEngine = false,
         });
+        if (Options.DataFolder != folder)
+        {
+            Directory.Delete(folder);
+        }
+
         await StartServerAsync();
     }
 

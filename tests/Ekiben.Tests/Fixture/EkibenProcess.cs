@@ -205,9 +205,9 @@ internal sealed class EkibenProcess : IAsyncDisposable
     private static CancellationTokenSource Limit(TimeSpan span, CancellationToken cancel)
     {
 #pragma warning disable RS0030 // A real process lives in real time.
-        var limit = new CancellationTokenSource(span, TimeProvider.System);
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(span);
 #pragma warning restore RS0030
-        cancel.Register(limit.Cancel);
         return limit;
     }
 

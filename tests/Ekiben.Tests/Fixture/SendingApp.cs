@@ -13,6 +13,8 @@ internal sealed class SendingApp : IAsyncDisposable
 {
     private SendingApp(EkibenApp app, SmtpSink sink, TestSite site) => (App, Sink, Site) = (app, sink, site);
 
+    private int _sent;
+
     public EkibenApp App { get; }
 
     public SmtpSink Sink { get; }
@@ -24,14 +26,14 @@ internal sealed class SendingApp : IAsyncDisposable
 
     public static async Task<SendingApp> StartAsync(
         string[]? faults = null, int connections = 4, TimeProvider? clock = null, SinkCredentials? credentials = null, string? login = null,
-        bool smtpUtf8 = true)
+        bool smtpUtf8 = true, TimeProvider? sinkClock = null, Func<System.Net.IPEndPoint, System.Net.IPEndPoint>? through = null, string? folder = null)
     {
-#pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's.
+#pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's unless a test must wait for it.
         var sink = await SmtpSink.StartAsync(
-            new SmtpSinkOptions { KeepMessages = true, Faults = [.. (faults ?? []).Select(FaultRule.Parse)], Credentials = credentials, SmtpUtf8 = smtpUtf8 }, TimeProvider.System, Cancel);
+            new SmtpSinkOptions { KeepMessages = true, Faults = [.. (faults ?? []).Select(FaultRule.Parse)], Credentials = credentials, SmtpUtf8 = smtpUtf8 }, sinkClock ?? TimeProvider.System, Cancel);
 #pragma warning restore RS0030
-        Assert.True(RelayOptions.TryParse($"smtp://{login}{sink.EndPoint}?connections={connections}", out var relay, out var error), error);
-        var app = await EkibenApp.StartAsync(options => options with { RunEngine = true, Relay = relay, Clock = clock ?? options.Clock, MinFreeBytes = 0 });
+        Assert.True(RelayOptions.TryParse($"smtp://{login}{through?.Invoke(sink.EndPoint) ?? sink.EndPoint}?connections={connections}", out var relay, out var error), error);
+        var app = await EkibenApp.StartAsync(options => options with { RunEngine = true, Relay = relay, Clock = clock ?? options.Clock, MinFreeBytes = 0, DataFolder = folder ?? options.DataFolder });
         return new SendingApp(app, sink, await app.AddSiteAsync(isTest: false));
     }
 
@@ -41,7 +43,8 @@ internal sealed class SendingApp : IAsyncDisposable
     /// <summary>Posts a broadcast that goes out at once.</summary>
     public Task<string> SendAsync(string subject = "Hi {{ visitor.first_name }}", int? rate = null, string? inclusive = null, string? exclusive = null) => Site.CreatedAsync(new
     {
-        name = "Broadcast",
+        // Each its own: equal ones within ten minutes are one.
+        name = $"Broadcast {++_sent}",
         subject,
         content = "<p>Hello {{ visitor.first_name }}</p>",
         type = "plain",

@@ -251,10 +251,12 @@ public class AccessTests(EkibenApp app)
 
             tried++;
             var reply = await site.SendAsync(
-                new HttpMethod(method), pattern.Replace("{id}", id, StringComparison.Ordinal) + (withId ? "" : "?email=theirs%40example.com&status=draft"),
-                method is "PUT" or "PATCH" ? new { name = "taken", html = "<p></p>", rule = new { tag = "taken" } } : null);
+                new HttpMethod(method), pattern.Replace("{id}", id, StringComparison.Ordinal) + (withId ? "" : $"?email=theirs%40example.com&status=draft&id=x&segment_id={segment}&report_id=report_subscribers&domain=e.com"),
+                method is "PUT" or "PATCH" ? new { name = "taken", html = "<p></p>", rule = new { tag = "taken" }, email_template = new { subject = "taken" } } : null);
             Assert.DoesNotContain("their", reply.Text.Replace("theirs@", "", StringComparison.Ordinal), StringComparison.Ordinal);
-            Assert.Equal(withId ? HttpStatusCode.NotFound : HttpStatusCode.OK, reply.Status);
+            // A template that is not there reads as none, as in Bento; the figures of a segment are asked for in the query.
+            var found = withId ? method == "GET" && pattern.Contains("templates", StringComparison.Ordinal) : !pattern.Contains("stats/segment", StringComparison.Ordinal);
+            Assert.True(reply.Status == (found ? HttpStatusCode.OK : HttpStatusCode.NotFound), $"{method} {pattern}: {reply.Status} {reply.Text}");
         }
 
         Assert.True(tried >= 25, $"only {tried} routes");

@@ -407,6 +407,10 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         var reply = new SmtpReply(0, "", failure.Reason.Length > SmtpReply.MaxText ? failure.Reason[..SmtpReply.MaxText] : failure.Reason);
         switch (row.State)
         {
+            case RecipientState.Pending or RecipientState.Deferred when failure.PersonErased:
+                Move(failure.Shard, failure.Address, row.State, RecipientState.Suppressed, row.Attempts, row.Resent, null, row.FirstAt);
+                break;
+
             case RecipientState.Pending or RecipientState.Deferred:
                 Move(failure.Shard, failure.Address, row.State, RecipientState.RenderFailed, row.Attempts, row.Resent, null, row.FirstAt, reply);
                 break;

@@ -701,6 +701,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("guard_key_approvals");
 
+                    b.Property<bool>("IsStrict")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_strict");
+
                     b.Property<bool>("IsTest")
                         .HasColumnType("INTEGER")
                         .HasColumnName("is_test");

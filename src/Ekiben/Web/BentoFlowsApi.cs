@@ -1,0 +1,16 @@
+namespace Ekiben.Web;
+
+/// <summary>Ekiben has neither workflows nor sequences, so the lists of them are true and empty.</summary>
+internal static class BentoFlowsApi
+{
+    private const int MaxPage = 1_000_000;
+
+    public static void MapBentoFlows(this RouteGroupBuilder bento)
+    {
+        bento.Map("GET", "/fetch/workflows", NoneAsync);
+        bento.Map("GET", "/fetch/sequences", NoneAsync);
+    }
+
+    private static Task<Answer> NoneAsync(ApiRequest request) =>
+        Task.FromResult(Answer.Ok(new { data = Array.Empty<BentoRecord>(), meta = new { page = request.Query("page", 1, 1, MaxPage) } }));
+}
