@@ -22,13 +22,13 @@ internal sealed class BroadcastFeed
 
     /// <param name="queue">The ledger.</param>
     /// <param name="shards">What this run owns.</param>
-    /// <param name="perHour">With a rate, only a minute's worth is read ahead, so that people's data is fresh when they are written to.</param>
+    /// <param name="perHour">With a rate, only a minute's worth is read ahead (three pages), so that people's data is fresh when they are written to.</param>
     /// <param name="clock">The clock.</param>
     public BroadcastFeed(SendQueue queue, IReadOnlyList<TakenShard> shards, int? perHour, TimeProvider clock)
     {
         _queue = queue;
         _clock = clock;
-        _page = perHour is { } rate ? Math.Clamp(rate / 60, 1, MaxPage) : MaxPage;
+        _page = perHour is { } rate ? Math.Clamp(rate / 180, 1, MaxPage) : MaxPage;
         _shards = [.. shards.Select(shard => new ShardCursor(shard))];
     }
 
@@ -36,7 +36,7 @@ internal sealed class BroadcastFeed
     public DateTimeOffset? WaitingUntil { get; private set; }
 
     /// <summary>Every row that may move, each once for each time that it may.</summary>
-    public async IAsyncEnumerable<Candidate> ReadAsync([EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<IReadOnlyList<Candidate>> ReadPagesAsync([EnumeratorCancellation] CancellationToken cancel)
     {
         foreach (var cursor in _shards)
         {
@@ -48,12 +48,8 @@ internal sealed class BroadcastFeed
             var page = await NextPageAsync(cancel);
             if (page.Count > 0)
             {
-                foreach (var candidate in page)
-                {
-                    Interlocked.Increment(ref _inFlight);
-                    yield return candidate;
-                }
-
+                Interlocked.Add(ref _inFlight, page.Count);
+                yield return page;
                 continue;
             }
 

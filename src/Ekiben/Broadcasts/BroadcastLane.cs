@@ -1,16 +1,33 @@
-using System.Threading.Channels;
 using Ekiben.Delivery;
+using Ekiben.Mail;
 using Ekiben.Storage;
 
 namespace Ekiben.Broadcasts;
 
+/// <summary>What the lanes of one run share.</summary>
+/// <param name="Queue">The ledger.</param>
+/// <param name="Pool">The relay's connections.</param>
+/// <param name="Feed">Is told when a row's attempt is over.</param>
+/// <param name="Rows">Where rows come from.</param>
+/// <param name="Compiled">Makes messages.</param>
+/// <param name="Buffers">Where they are made.</param>
+/// <param name="Watch">Notices failures that are not the recipients'.</param>
+/// <param name="State">For people.</param>
+/// <param name="Clock">The clock.</param>
+/// <param name="Hold">Holds the broadcast with a sentence.</param>
+internal sealed record LaneWork(
+    SendQueue Queue, RelayPool Pool, BroadcastFeed Feed, UpcomingRows Rows, CompiledBroadcast Compiled, MessageBuffers Buffers, FailureWatch Watch,
+    RunState State, TimeProvider Clock, Func<string, CancellationToken, Task<bool>> Hold);
+
 /// <summary>
 /// One of a run's lanes to the relay: takes a slot, and message by message exchanges the outcome of the last for the claim of the next.
-/// While it holds a claimed row it holds a connection, so rows <c>sending</c> never exceed the slots (ledger.md rule 12).
+/// Where the relay takes chained transactions that claim is made while the message between them waits for its 354, and begun behind that
+/// message's end: two rows are <c>sending</c> on a connection then, else one, and never one that is not on it (ledger.md rule 12).
 /// </summary>
-internal sealed class BroadcastLane(
-    SendQueue queue, RelayPool pool, BroadcastFeed feed, MessageBuffers buffers, FailureWatch watch, RunState state, TimeProvider clock,
-    Func<string, CancellationToken, Task<bool>> hold)
+/// <param name="work">What it shares with the others.</param>
+/// <param name="ending">Cancelled to stop the whole run, by this lane too.</param>
+/// <param name="abort">Ends waiting for the relay.</param>
+internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSource ending, CancellationToken abort)
 {
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(30);
@@ -20,178 +37,228 @@ internal sealed class BroadcastLane(
 
     private RelayPool.RelaySlot? _slot;
     private int _sinceRented;
-    private ComposedMessage? _sent;
+
+    /// <summary>Claimed and begun on the slot's connection.</summary>
+    private ComposedMessage? _begun;
+
+    /// <summary>Made and not claimed, because the rate or the relay says to wait.</summary>
+    private ComposedMessage? _made;
+
+    /// <summary>What came of the last message, not recorded yet.</summary>
     private OutcomeRecord? _outcome;
+
+    private Candidate? _outcomeOf;
     private TimeSpan _backOff = FirstBackOff;
 
-    /// <param name="ready">Messages to send.</param>
-    /// <param name="ending">Cancelled to stop the whole run, by this lane too.</param>
-    /// <param name="abort">Ends waiting for the relay.</param>
-    public async Task RunAsync(ChannelReader<ComposedMessage> ready, CancellationTokenSource ending, CancellationToken abort)
+    public async Task RunAsync()
     {
         try
         {
             while (!ending.IsCancellationRequested)
             {
-                if (!ready.TryRead(out var message))
+                if (_begun is not null)
+                {
+                    await CompleteAsync();
+                }
+                else if (await NextAsync() is { } message)
+                {
+                    await BeginAsync(message);
+                }
+                else
                 {
                     // Nothing is ready: what is known is recorded now, not when the next message comes.
                     await PauseAsync();
-                    if (!await ready.WaitToReadAsync(ending.Token))
+                    if (!await work.Rows.WaitAsync(ending.Token))
                     {
                         return;
                     }
-
-                    continue;
                 }
-
-                await SendAsync(message, ending, abort);
-                buffers.Return(message.Buffer);
             }
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
-            // Stopped while waiting: nothing of ours is on the wire.
+            // Stopped while waiting; what is on the wire is finished below.
         }
         finally
         {
-            await PauseAsync();
+            await FinishAsync();
         }
     }
 
-    /// <summary>Connects, claims, sends; waits where the relay or the rate says so.</summary>
-    private async Task SendAsync(ComposedMessage message, CancellationTokenSource ending, CancellationToken abort)
+    /// <summary>The next row's message; null when no row is there. What cannot be made is recorded at once and stops nobody else.</summary>
+    private async ValueTask<ComposedMessage?> NextAsync()
     {
-        while (!ending.IsCancellationRequested)
+        if (_made is { } waiting)
         {
-            if (await ConnectAsync(ending) is not { } connection)
-            {
-                continue;
-            }
+            _made = null;
+            return waiting;
+        }
 
-            var claim = new ClaimRequest(message.Candidate.Shard, message.Candidate.Address, message.Candidate.Attempts, message.Date);
-            var answer = await ExchangeAsync(claim);
-            switch (answer)
+        while (work.Rows.Take() is { } candidate)
+        {
+            var buffer = work.Buffers.Rent();
+            var date = work.Clock.GetUtcNow();
+            try
             {
-                case ClaimAnswer.Claimed claimed:
-                    state.WaitingFor = null;
-                    await AttemptAsync(message, claimed, connection, ending, abort);
-                    return;
-                case ClaimAnswer.Wait wait:
-                    await PauseAsync();
-                    await WaitAsync("the rate", wait.Until, ending.Token);
-                    continue;
-                case ClaimAnswer.Stopped:
-                    feed.Settle(message.Candidate);
+                work.Compiled.Compose(candidate, date, buffer);
+                work.Watch.Composed();
+                return new ComposedMessage(candidate, date, buffer);
+            }
+            catch (RenderException exception)
+            {
+                work.Buffers.Return(buffer);
+                // The address of an erased person is blank (ledger.md rule 1); that says nothing about the template.
+                var erased = candidate.Email.Length == 0;
+                var failure = new RenderFailure(candidate.Shard, candidate.Address, candidate.Attempts, exception.Message, erased);
+                await work.Queue.ExchangeAsync(new Exchange(null, null, failure), CancellationToken.None);
+                work.Feed.Settle(candidate);
+                if (!erased && work.Watch.RenderFailed(exception.Message) is { } tooMany && await work.Hold(tooMany, CancellationToken.None))
+                {
                     await ending.CancelAsync();
-                    return;
-                default:
-                    feed.Settle(message.Candidate);
-                    return;
+                    return null;
+                }
             }
         }
 
-        feed.Settle(message.Candidate);
+        return null;
     }
 
-    private async Task AttemptAsync(
-        ComposedMessage message, ClaimAnswer.Claimed claimed, IRelayConnection connection, CancellationTokenSource ending, CancellationToken abort)
+    /// <summary>With nothing begun: connects, claims, begins. The message is kept for the next turn where something has to be waited for.</summary>
+    private async ValueTask BeginAsync(ComposedMessage message)
     {
-        var candidate = message.Candidate;
-        var outcome = await connection.SendAsync(
-            new OutgoingMessage(candidate.Shard.Site, message.EnvelopeSender, candidate.Email, message.Buffer.Bytes), abort);
-        var problem = watch.Attempted(outcome);
-        var decision = RetryPolicy.Decide(outcome, claimed.Attempt, claimed.FirstAt, clock.GetUtcNow(), candidate.Address.Value);
-        if (decision.Suppress && watch.RefusalsAreSuspect)
+        _made = message;
+        if (await ConnectAsync() is not { } connection)
         {
-            decision = decision with { Suppress = false };
+            return;
         }
 
-        (_sent, _outcome) = (message, new OutcomeRecord(candidate.Shard, candidate.Address, claimed.Attempt, outcome, decision));
-        if ((decision.Hold ?? problem) is { } reason)
+        if (await ClaimAsync(message) is { } until)
         {
             await PauseAsync();
-            await hold(reason, CancellationToken.None);
-            await ending.CancelAsync();
+            await WaitAsync("the rate", until);
         }
-
-        if (++_sinceRented >= FairShare && pool.IsContended)
+        else if (message.Claim is not null)
         {
-            await PauseAsync();
+            Begin(connection, message);
         }
     }
 
-    /// <summary>A connection of this lane's slot; null after a wait because the relay could not be reached.</summary>
-    private async Task<IRelayConnection?> ConnectAsync(CancellationTokenSource ending)
+    /// <summary>
+    /// Finishes the message that is begun. Where the connection takes two, the last outcome is exchanged for the next claim meanwhile, and the
+    /// next is begun behind it.
+    /// </summary>
+    private async ValueTask CompleteAsync()
     {
-        if (_slot is null)
+        var (connection, message) = (_slot!.Connection!, _begun!);
+        ComposedMessage? next = null;
+        if (connection.Capacity > 1)
         {
-            _slot = await pool.RentAsync(ending.Token);
-            _sinceRented = 0;
-        }
-
-        try
-        {
-            if (_slot.Connection is { IsUsable: false } && _outcome is not null)
+            var prepared = connection.PrepareAsync(abort);
+            try
             {
-                // The row of the last message is not on a connection any more: its outcome is recorded before a new one is made.
-                await ExchangeAsync(null);
+                next = await ClaimNextAsync(connection);
             }
-
-            var connection = await _slot.ConnectAsync(ending.Token);
-            _backOff = FirstBackOff;
-            return connection;
-        }
-        catch (RelayUnavailableException exception)
-        {
-            await PauseAsync();
-            if (exception.IsPermanent)
+            finally
             {
-                await hold(exception.Message, CancellationToken.None);
-                await ending.CancelAsync();
-                return null;
+                await prepared;
             }
-
-            await WaitAsync(exception.Message, clock.GetUtcNow() + _backOff, ending.Token);
-            _backOff = _backOff + _backOff > LongestBackOff ? LongestBackOff : _backOff + _backOff;
-            return null;
         }
+
+        _begun = null;
+        if (next is not null)
+        {
+            Begin(connection, next);
+        }
+
+        await TakeOutcomeAsync(connection, message);
     }
 
-    /// <summary>Records what is known and gives the slot back, so that nobody waits for a lane that waits.</summary>
-    private async Task PauseAsync()
+    /// <summary>The row to begin behind the one that is begun, claimed; null when there is none, or none may be now.</summary>
+    private async ValueTask<ComposedMessage?> ClaimNextAsync(IRelayConnection connection)
     {
+        var mayChain = connection.IsUsable && !ending.IsCancellationRequested && !(_sinceRented >= FairShare && work.Pool.IsContended);
+        if (mayChain && await NextAsync() is { } message)
+        {
+            _made = message;
+            // To be told to wait is no reason to wait here: the message that is begun goes first.
+            await ClaimAsync(message);
+            return message.Claim is null ? null : message;
+        }
+
         if (_outcome is not null)
         {
             await ExchangeAsync(null);
         }
 
-        _slot?.Return();
-        _slot = null;
+        return null;
     }
 
-    private async Task<ClaimAnswer> ExchangeAsync(ClaimRequest? claim)
+    /// <summary>Exchanges for the claim of what was made. When it may not go now, until when to wait; when it may not go at all, it is gone.</summary>
+    private async ValueTask<DateTimeOffset?> ClaimAsync(ComposedMessage message)
     {
-        // Not cancellable: an outcome that is known is recorded, however long the database takes (rule 21).
-        var answer = await queue.ExchangeAsync(new Exchange(_outcome, claim), CancellationToken.None);
-        if (_sent is { } sent && _outcome is { } outcome)
+        var candidate = message.Candidate;
+        var answer = await ExchangeAsync(new ClaimRequest(candidate.Shard, candidate.Address, candidate.Attempts, message.Date));
+        if (answer is ClaimAnswer.Wait wait)
         {
-            feed.Settle(sent.Candidate, outcome.Decision.NotBefore, outcome.Decision.Step == RetryStep.GiveBack);
-            (_sent, _outcome) = (null, null);
+            return wait.Until;
         }
 
-        return answer;
+        _made = null;
+        if (answer is ClaimAnswer.Claimed claimed)
+        {
+            message.Claim = claimed;
+            if (work.State.WaitingFor is not null)
+            {
+                work.State.WaitingFor = null;
+            }
+
+            return null;
+        }
+
+        Forget(message);
+        if (answer is ClaimAnswer.Stopped)
+        {
+            await ending.CancelAsync();
+        }
+
+        return null;
     }
 
-    private async Task WaitAsync(string what, DateTimeOffset until, CancellationToken cancel)
+    private void Begin(IRelayConnection connection, ComposedMessage message)
     {
-        (state.WaitingFor, state.NextDueAt) = (what, until);
-        var wait = until - clock.GetUtcNow();
-        if (wait > TimeSpan.Zero)
+        var candidate = message.Candidate;
+        connection.Begin(new OutgoingMessage(candidate.Shard.Site, work.Compiled.EnvelopeSender, candidate.Email, message.Buffer.Bytes));
+        _begun = message;
+    }
+
+    private async ValueTask TakeOutcomeAsync(IRelayConnection connection, ComposedMessage message)
+    {
+        var (candidate, claim) = (message.Candidate, message.Claim!);
+        var outcome = await connection.CompleteAsync(abort);
+        var problem = work.Watch.Attempted(outcome);
+        var decision = RetryPolicy.Decide(outcome, claim.Attempt, claim.FirstAt, work.Clock.GetUtcNow(), candidate.Address.Value);
+        if (decision.Suppress && work.Watch.RefusalsAreSuspect)
         {
-            await Task.Delay(wait, clock, cancel);
+            decision = decision with { Suppress = false };
         }
 
-        (state.WaitingFor, state.NextDueAt) = (null, null);
+        if (_outcome is not null)
+        {
+            await ExchangeAsync(null);
+        }
+
+        (_outcomeOf, _outcome) = (candidate, new OutcomeRecord(candidate.Shard, candidate.Address, claim.Attempt, outcome, decision));
+        work.Buffers.Return(message.Buffer);
+        if ((decision.Hold ?? problem) is { } reason)
+        {
+            await ExchangeAsync(null);
+            await work.Hold(reason, CancellationToken.None);
+            await ending.CancelAsync();
+        }
+
+        if (++_sinceRented >= FairShare && _begun is null && work.Pool.IsContended)
+        {
+            await PauseAsync();
+        }
     }
 }

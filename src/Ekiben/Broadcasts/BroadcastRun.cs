@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Ekiben.Delivery;
 using Ekiben.Mail;
 using Ekiben.Sites;
@@ -199,12 +198,11 @@ internal sealed partial class BroadcastRun(
         var pool = relays.For(_site);
         var lanes = LanesFor(pool.Relay.Connections, _broadcast.BatchSizePerHour);
         var feed = new BroadcastFeed(queue, shards, _broadcast.BatchSizePerHour, clock);
-        var ready = Channel.CreateBounded<ComposedMessage>(lanes);
-        var watch = new FailureWatch();
-        var buffers = new MessageBuffers();
+        var rows = new UpcomingRows();
+        var lane = new LaneWork(queue, pool, feed, rows, compiled, new MessageBuffers(), new FailureWatch(), State, clock, HoldAsync);
         var work = Enumerable.Range(0, lanes)
-            .Select(_ => new BroadcastLane(queue, pool, feed, buffers, watch, State, clock, HoldAsync).RunAsync(ready.Reader, ending, abort))
-            .Append(ComposeAsync(compiled, feed, watch, buffers, ready.Writer, ending))
+            .Select(_ => new BroadcastLane(lane, ending, abort).RunAsync())
+            .Append(ReadAheadAsync(feed, rows, ending))
             .ToList();
         // One that fails stops the others; each still records what it has on the wire.
         while (work.Count > 0)
@@ -223,52 +221,24 @@ internal sealed partial class BroadcastRun(
         return !ending.IsCancellationRequested;
     }
 
-    /// <summary>Makes messages ahead of the connections. What cannot be made is recorded at once and stops nobody else.</summary>
-    private async Task ComposeAsync(
-        CompiledBroadcast compiled, BroadcastFeed feed, FailureWatch watch, MessageBuffers buffers, ChannelWriter<ComposedMessage> ready,
-        CancellationTokenSource ending)
+    /// <summary>Reads rows ahead of the lanes, a page at a time.</summary>
+    private async Task ReadAheadAsync(BroadcastFeed feed, UpcomingRows rows, CancellationTokenSource ending)
     {
         try
         {
-            await foreach (var candidate in feed.ReadAsync(ending.Token))
+            await foreach (var page in feed.ReadPagesAsync(ending.Token))
             {
                 State.NextDueAt = feed.WaitingUntil;
-                var buffer = buffers.Rent();
-                var date = clock.GetUtcNow();
-                try
-                {
-                    compiled.Compose(candidate, date, buffer);
-                }
-                catch (RenderException exception)
-                {
-                    buffers.Return(buffer);
-                    // The address of an erased person is blank (ledger.md rule 1); that says nothing about the template.
-                    var erased = candidate.Email.Length == 0;
-                    await queue.ExchangeAsync(
-                        new Exchange(null, null, new RenderFailure(candidate.Shard, candidate.Address, candidate.Attempts, exception.Message, erased)), CancellationToken.None);
-                    feed.Settle(candidate);
-                    if (!erased && watch.RenderFailed(exception.Message) is { } tooMany && await HoldAsync(tooMany, CancellationToken.None))
-                    {
-                        await ending.CancelAsync();
-                    }
-
-                    continue;
-                }
-
-                watch.Composed();
-                await ready.WriteAsync(new ComposedMessage(candidate, date, compiled.EnvelopeSender, buffer), ending.Token);
+                await rows.AddAsync(page, ending.Token);
             }
-
-            ready.Complete();
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
-            ready.Complete();
+            // Stopped: the lanes end by themselves.
         }
-        catch (Exception exception)
+        finally
         {
-            ready.Complete(exception);
-            throw;
+            rows.Complete();
         }
     }
 
@@ -298,19 +268,6 @@ internal sealed partial class BroadcastRun(
         [LoggerMessage(LogLevel.Error, "The receipt of broadcast {Id} does not add up")]
         public static partial void DoesNotAddUp(ILogger logger, BroadcastId id);
     }
-}
-
-/// <summary>A message made and not yet claimed.</summary>
-internal sealed record ComposedMessage(Candidate Candidate, DateTimeOffset Date, string EnvelopeSender, MessageBuffer Buffer);
-
-/// <summary>Buffers that go round between the composer and the lanes: as many as messages are ready or on the wire, used again for the next.</summary>
-internal sealed class MessageBuffers
-{
-    private readonly System.Collections.Concurrent.ConcurrentBag<MessageBuffer> _free = [];
-
-    public MessageBuffer Rent() => _free.TryTake(out var buffer) ? buffer : new MessageBuffer();
-
-    public void Return(MessageBuffer buffer) => _free.Add(buffer);
 }
 
 /// <summary>What a run is doing, for pages; the truth about the rows is in the database.</summary>

@@ -146,13 +146,12 @@ internal sealed class InstanceKey(byte[] key)
 {
     public const int Length = 32;
 
+    /// <summary>Keys by purpose: each is derived once.</summary>
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, byte[]> _purposes = new(StringComparer.Ordinal);
+
     /// <summary>HMAC-SHA-256 for one purpose; keys of different purposes never answer for each other.</summary>
-    public byte[] Sign(string purpose, ReadOnlySpan<byte> data)
-    {
-        Span<byte> purposeKey = stackalloc byte[Length];
-        HMACSHA256.HashData(key, System.Text.Encoding.UTF8.GetBytes(purpose), purposeKey);
-        return HMACSHA256.HashData(purposeKey, data);
-    }
+    public byte[] Sign(string purpose, ReadOnlySpan<byte> data) => HMACSHA256.HashData(
+        _purposes.GetOrAdd(purpose, static (purpose, key) => HMACSHA256.HashData(key, System.Text.Encoding.UTF8.GetBytes(purpose)), key), data);
 
     public bool Verifies(string purpose, ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature) =>
         CryptographicOperations.FixedTimeEquals(Sign(purpose, data).AsSpan(0, Math.Min(signature.Length, Length)), signature) && signature.Length >= 16;

@@ -63,6 +63,7 @@ internal static class Cli
         RenderCommand.Create(),
         ProveCommand.Create(),
         SinkCommand.Create(),
+        BenchCommand.Create(),
     };
 
     private static int WrongUsage(ParseResult parsed)

@@ -174,7 +174,8 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
         {
             Policy = Words.SnakeCase(plan.Policy.ToString()),
             Recipients = plan.Recipients,
-            OnTheWireAtMost = Connections,
+            // Two a connection where transactions are chained (ledger.md rule 12).
+            OnTheWireAtMost = Connections * 2,
             Kills = _leftByKill.Count,
             Lost = people.Count(address => !copies.ContainsKey(address) && !atEnd.Contains(address)),
             Repeated = repeated.Sum(one => one.Value.Count - 1),

@@ -6,7 +6,7 @@ namespace Ekiben.Delivery;
 /// </summary>
 internal interface IRelay
 {
-    /// <summary>How many messages may be on the wire at once: W of ledger.md rule 12.</summary>
+    /// <summary>Connections at once, at most.</summary>
     int Connections { get; }
 
     /// <summary>For people: <c>smtp://host:port</c> or <c>the built-in mailbox</c>.</summary>
@@ -16,16 +16,27 @@ internal interface IRelay
     ValueTask<IRelayConnection> ConnectAsync(CancellationToken cancel);
 }
 
-/// <summary>One connection: one message at a time.</summary>
+/// <summary>
+/// One connection. Messages are begun and completed in the same order; where two may be begun, the end of one and the commands of the next
+/// leave together. Nothing throws for what the relay or the network does: that is the outcome. Calls do not overlap.
+/// </summary>
 internal interface IRelayConnection : IAsyncDisposable
 {
     /// <summary>False once it cannot take another message: the relay closed it, or a reply was lost.</summary>
     bool IsUsable { get; }
 
-    /// <summary>Never throws for what the relay or the network does: that is the outcome.</summary>
-    /// <param name="message">What to hand over.</param>
+    /// <summary>How many messages may be begun before the outcome of the first is taken: 1, or 2 where transactions are chained.</summary>
+    int Capacity { get; }
+
+    /// <summary>Begins a message, whose bytes stay as they are until its outcome. Also on a connection that was lost: then it was not sent.</summary>
+    void Begin(in OutgoingMessage message);
+
+    /// <summary>Goes as far with the oldest message as it can without a byte of its body leaving.</summary>
+    ValueTask PrepareAsync(CancellationToken abort);
+
+    /// <summary>Hands the oldest message over and says what came of it.</summary>
     /// <param name="abort">Ends waiting for the relay at shutdown; a message that may have left is then uncertain.</param>
-    ValueTask<DeliveryOutcome> SendAsync(OutgoingMessage message, CancellationToken abort);
+    ValueTask<DeliveryOutcome> CompleteAsync(CancellationToken abort);
 }
 
 /// <summary>A composed message in its envelope.</summary>

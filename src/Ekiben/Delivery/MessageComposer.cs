@@ -19,7 +19,8 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
         manifest.FromEmail,
         renderClock,
         messageIds,
-        links);
+        links,
+        manifest.TracksLinks);
 
     /// <summary>What this subscriber would get, from the live rows and today's data.</summary>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
@@ -83,10 +84,14 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 
 /// <summary>A broadcast ready to be made into messages; thread-safe.</summary>
 internal sealed class CompiledBroadcast(
-    CompiledMessage message, BroadcastId broadcast, string fromEmail, DateTimeOffset renderClock, MessageIds messageIds, PublicLinks links)
+    CompiledMessage message, BroadcastId broadcast, string fromEmail, DateTimeOffset renderClock, MessageIds messageIds, PublicLinks links,
+    bool tracks)
 {
     /// <summary>The targets of its literal links, by number; none when links are not tracked.</summary>
     public IReadOnlyList<string> Links => message.Links;
+
+    /// <summary>Read only, as every person's fields are.</summary>
+    private static readonly Dictionary<string, JsonElement> NoFields = [];
 
     private readonly string _domain = MessageIds.Domain(fromEmail);
 
@@ -116,7 +121,7 @@ internal sealed class CompiledBroadcast(
             Uuid = candidate.Uuid,
             FirstName = candidate.FirstName,
             LastName = candidate.LastName,
-            Fields = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(candidate.Fields) ?? [],
+            Fields = candidate.Fields == "{}" ? NoFields : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(candidate.Fields) ?? [],
             Tags = candidate.Tags,
         };
     }
@@ -127,7 +132,7 @@ internal sealed class CompiledBroadcast(
         EnvelopeSender = fromEmail,
         Date = candidate.FirstAt ?? date,
         UnsubscribeUrl = links.Unsubscribe(broadcast, candidate.Subscriber),
-        TrackingToken = links.TrackingToken(broadcast, candidate.Subscriber),
+        TrackingToken = tracks ? links.TrackingToken(broadcast, candidate.Subscriber) : null,
         RenderClock = renderClock,
     };
 }

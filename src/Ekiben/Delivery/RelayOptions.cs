@@ -11,14 +11,20 @@ internal sealed record RelayOptions
 {
     public const int MaxConnections = 64;
 
+    /// <summary>Enough that one commit of the ledger carries the exchanges of many; relays that want fewer are told with <c>connections=</c>.</summary>
+    public const int DefaultConnections = 32;
+
     public required string Host { get; init; }
 
     public required int Port { get; init; }
 
     public required RelayTls Tls { get; init; }
 
-    /// <summary>How many messages may be on the wire at once: W of ledger.md rule 12 while transactions are not chained.</summary>
-    public int Connections { get; init; } = 4;
+    /// <summary>Connections at once, at most.</summary>
+    public int Connections { get; init; } = DefaultConnections;
+
+    /// <summary>W of ledger.md rule 12: a relay that offers PIPELINING has a second message begun on each connection.</summary>
+    public int MaxOnTheWire => Connections * 2;
 
     public string? User { get; init; }
 
@@ -71,7 +77,7 @@ internal sealed record RelayOptions
             return false;
         }
 
-        var connections = 4;
+        var connections = DefaultConnections;
         if (query["connections"] is { } given
             && (!int.TryParse(given, CultureInfo.InvariantCulture, out connections) || connections < 1 || connections > MaxConnections))
         {

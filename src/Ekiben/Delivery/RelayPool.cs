@@ -4,7 +4,7 @@ namespace Ekiben.Delivery;
 
 /// <summary>
 /// A relay's connections, shared by all broadcasts that send through it: as many slots as the relay allows, handed out first come, first served,
-/// each with the connection that it last had. A slot is a message on the wire at most, so the slots are W (ledger.md rule 12).
+/// each with the connection that it last had. A slot is two messages on the wire at most (ledger.md rule 12).
 /// </summary>
 internal sealed class RelayPool : IAsyncDisposable
 {

@@ -52,12 +52,27 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
     {
         public bool IsUsable => smtp.IsUsable;
 
-        public async ValueTask<DeliveryOutcome> SendAsync(OutgoingMessage message, CancellationToken abort)
+        public int Capacity => smtp.Capacity;
+
+        public void Begin(in OutgoingMessage message)
         {
             Failpoints.Hit(Failpoint.BeforeMail);
-            var outcome = await smtp.SendAsync(new SmtpMessage(message.EnvelopeSender, message.Recipient, message.Bytes), abort);
+            smtp.Begin(new SmtpMessage(message.EnvelopeSender, message.Recipient, message.Bytes));
+        }
+
+        public ValueTask PrepareAsync(CancellationToken abort) => smtp.PrepareAsync(abort);
+
+        public ValueTask<DeliveryOutcome> CompleteAsync(CancellationToken abort)
+        {
+            var outcome = smtp.CompleteAsync(abort);
+            return Failpoints.Armed ? ReadAsync(outcome) : outcome;
+        }
+
+        private static async ValueTask<DeliveryOutcome> ReadAsync(ValueTask<DeliveryOutcome> outcome)
+        {
+            var read = await outcome;
             Failpoints.Hit(Failpoint.ReplyRead);
-            return outcome;
+            return read;
         }
 
         public ValueTask DisposeAsync() => smtp.DisposeAsync();

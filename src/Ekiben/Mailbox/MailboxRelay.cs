@@ -15,10 +15,19 @@ internal sealed class MailboxRelay(MailboxStore store) : IRelay
 
     private sealed class Connection(MailboxStore store) : IRelayConnection
     {
+        private OutgoingMessage _begun;
+
         public bool IsUsable => true;
 
-        public async ValueTask<DeliveryOutcome> SendAsync(OutgoingMessage message, CancellationToken abort)
+        public int Capacity => 1;
+
+        public void Begin(in OutgoingMessage message) => _begun = message;
+
+        public ValueTask PrepareAsync(CancellationToken abort) => ValueTask.CompletedTask;
+
+        public async ValueTask<DeliveryOutcome> CompleteAsync(CancellationToken abort)
         {
+            var message = _begun;
             try
             {
                 var headers = await HeaderList.LoadAsync(message.AsStream(), CancellationToken.None);

@@ -161,5 +161,8 @@ internal abstract record ClaimAnswer
     public sealed record Stopped : ClaimAnswer;
 
     /// <summary>There was no claim in the exchange.</summary>
-    public sealed record Recorded : ClaimAnswer;
+    public sealed record Recorded : ClaimAnswer
+    {
+        public static readonly Recorded Instance = new();
+    }
 }

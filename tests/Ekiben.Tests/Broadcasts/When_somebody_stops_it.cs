@@ -80,7 +80,7 @@ public class When_somebody_stops_it
     }
 
     [Fact]
-    public async Task Rows_on_the_wire_never_exceed_the_connections()
+    public async Task Rows_on_the_wire_never_exceed_two_a_connection()
     {
         await using var app = await SendingApp.StartAsync(["dot:delay=5"], connections: 3);
         await app.PeopleAsync(200);
@@ -95,7 +95,8 @@ public class When_somebody_stops_it
             return receipt.GetProperty("status").GetString() == "sent";
         });
         await app.UntilStatusAsync(second, "sent");
-        Assert.InRange(most, 1, 3);
+        // The sink offers PIPELINING, so transactions are chained: W is twice the connections.
+        Assert.InRange(most, 1, 6);
         Assert.True(app.Sink.Counters.ConnectionsPeak <= 3);
     }
 

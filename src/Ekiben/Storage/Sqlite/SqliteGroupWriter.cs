@@ -16,6 +16,13 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
 
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>A commit costs much the same for two jobs as for forty. Where the last group was a crowd, a small one waits this long for more.</summary>
+    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(1);
+
+    private const int Crowd = 6;
+
+    private const int GoodGroup = 24;
+
     /// <summary>Between tries while the database cannot be written.</summary>
     private static readonly TimeSpan BlindPause = TimeSpan.FromMilliseconds(250);
 
@@ -23,11 +30,13 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly Lock _lock = new();
-    private readonly SemaphoreSlim _waiting = new(0);
+    private readonly AutoResetEvent _waiting = new(false);
     private readonly ManualResetEventSlim _closing = new();
     private readonly Thread _thread;
     private List<IJob> _jobs = [];
     private bool _closed;
+    private bool _isIdle;
+    private int _lastGroup;
 
     public SqliteGroupWriter(SqliteDatabase database, TimeProvider clock, ILogger logger)
     {
@@ -56,11 +65,24 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
         var job = new Job<T>(work);
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_closed, this);
-            _jobs.Add(job);
+            Add(job);
         }
 
-        _waiting.Release();
+        return job.Task;
+    }
+
+    /// <summary>
+    /// The same for an exchange. Its caller goes on in one go with those that share its commit: hundreds of connections a second would each
+    /// wake a thread otherwise. So what follows the await must not block.
+    /// </summary>
+    public Task<ClaimAnswer> ExchangeAsync(Exchange exchange)
+    {
+        var job = new ExchangeJob(exchange);
+        lock (_lock)
+        {
+            Add(job);
+        }
+
         return job.Task;
     }
 
@@ -77,10 +99,21 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
         }
 
         _closing.Set();
-        _waiting.Release();
+        _waiting.Set();
         await Task.Run(_thread.Join);
         _waiting.Dispose();
         _closing.Dispose();
+    }
+
+    private void Add(IJob job)
+    {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        _jobs.Add(job);
+        if (_isIdle)
+        {
+            _isIdle = false;
+            _waiting.Set();
+        }
     }
 
     private void Run()
@@ -90,24 +123,41 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
         var freeSince = _clock.GetTimestamp();
         while (true)
         {
-            _waiting.Wait();
-            var group = TakeGroup();
-            if (group.Count == 0)
+            var waiting = CountWaiting();
+            if (waiting == 0)
             {
                 if (_closing.IsSet)
                 {
                     return;
                 }
 
+                _waiting.WaitOne();
                 continue;
             }
 
+            if (waiting < GoodGroup && _lastGroup >= Crowd)
+            {
+                _closing.Wait(Linger);
+            }
+
+            var group = TakeGroup();
+            _lastGroup = group.Count;
             Commit(connection, ledger, group);
             if (_clock.GetElapsedTime(freeSince) >= Busy)
             {
                 _closing.Wait(Breath);
                 freeSince = _clock.GetTimestamp();
             }
+        }
+    }
+
+    /// <summary>None = whoever comes next wakes this thread.</summary>
+    private int CountWaiting()
+    {
+        lock (_lock)
+        {
+            _isIdle = _jobs.Count == 0;
+            return _jobs.Count;
         }
     }
 
@@ -124,7 +174,6 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
 
             var group = _jobs.GetRange(0, MaxGroup);
             _jobs.RemoveRange(0, MaxGroup);
-            _waiting.Release();
             return group;
         }
     }
@@ -154,7 +203,7 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
                 }
 
                 Blind = null;
-                group.ForEach(job => job.Answer());
+                Answer(group);
                 return;
             }
             catch (SqliteException exception) when (IsTheWorlds(exception))
@@ -188,6 +237,39 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
         }
     }
 
+    /// <summary>Exchanges are answered one after the other by one thread of the pool, which goes on with each; the rest have threads of their own.</summary>
+    private static void Answer(List<IJob> group)
+    {
+        var exchanges = false;
+        foreach (var job in group)
+        {
+            if (job is ExchangeJob)
+            {
+                exchanges = true;
+            }
+            else
+            {
+                job.Answer();
+            }
+        }
+
+        if (exchanges)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static group => AnswerExchanges(group), group, preferLocal: false);
+        }
+    }
+
+    private static void AnswerExchanges(List<IJob> group)
+    {
+        foreach (var job in group)
+        {
+            if (job is ExchangeJob)
+            {
+                job.Answer();
+            }
+        }
+    }
+
     /// <summary>SQLITE_BUSY 5, LOCKED 6, NOMEM 7, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14: they may pass.</summary>
     private static bool IsTheWorlds(SqliteException exception) => exception.SqliteErrorCode is 5 or 6 or 7 or 8 or 10 or 13 or 14;
 
@@ -203,6 +285,17 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
         public void Answer() => _answer.TrySetResult(_result);
 
         public void Fail(Exception exception) => _answer.TrySetException(exception);
+    }
+
+    private sealed class ExchangeJob(Exchange exchange) : TaskCompletionSource<ClaimAnswer>, IJob
+    {
+        private ClaimAnswer? _answer;
+
+        public void Run(SqliteLedger ledger) => _answer = ledger.Exchange(exchange);
+
+        public void Answer() => TrySetResult(_answer!);
+
+        public void Fail(Exception exception) => TrySetException(exception);
     }
 
     private static partial class Log

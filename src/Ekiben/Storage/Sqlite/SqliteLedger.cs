@@ -1,4 +1,3 @@
-using System.Globalization;
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
 using Microsoft.Data.Sqlite;
@@ -22,8 +21,12 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
     private readonly Dictionary<ShardId, ShardChange> _changes = [];
     private readonly Dictionary<SmtpReply, long> _replyIds = [];
+    private readonly Stack<ShardChange> _unused = [];
+    private readonly SqliteFastPath _fast = new(connection);
     private readonly List<(Failpoint Before, Failpoint After)> _around = [];
     private SqliteTransaction? _transaction;
+    private SmtpReply? _lastAccepted;
+    private long _lastAcceptedId;
 
     public DateTimeOffset Now { get; private set; }
 
@@ -32,6 +35,8 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         _transaction = transaction;
         _changes.Clear();
         _replyIds.Clear();
+        _lastAccepted = null;
+        _fast.Forget();
         _around.Clear();
         Now = clock.GetUtcNow();
     }
@@ -41,21 +46,9 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     {
         foreach (var (shard, change) in _changes)
         {
-            var command = Prepared("""
-                UPDATE shards SET pending = pending + @s0, sending = sending + @s1, deferred = deferred + @s2, accepted = accepted + @s3,
-                    refused = refused + @s4, expired = expired + @s5, suppressed = suppressed + @s6, render_failed = render_failed + @s7,
-                    canceled = canceled + @s8, uncertain = uncertain + @s9, uncertain_ever = uncertain_ever + @ever, resent = resent + @resent
-                WHERE id = @id
-                """);
-            for (var state = 0; state < States.Length; state++)
-            {
-                Set(command, string.Create(CultureInfo.InvariantCulture, $"@s{state}"), change.ByState[state]);
-            }
-
-            Set(command, "@ever", change.UncertainEver);
-            Set(command, "@resent", change.Resent);
-            Set(command, "@id", shard.Value);
-            command.ExecuteNonQuery();
+            _fast.Count(shard, change.ByState, change.UncertainEver, change.Resent);
+            change.Clear();
+            _unused.Push(change);
         }
 
         _changes.Clear();
@@ -80,7 +73,10 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         if (exchange.Outcome is { } outcome)
         {
             Around(Failpoint.BeforeOutcomeCommit, Failpoint.AfterOutcomeCommit);
-            Record(outcome);
+            if (!AcceptsFirstTry(outcome))
+            {
+                Record(outcome);
+            }
         }
 
         if (exchange.Failure is { } failure)
@@ -88,12 +84,66 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
             RecordRenderFailure(failure);
         }
 
-        return exchange.Claim is { } claim ? Claim(claim) : new ClaimAnswer.Recorded();
+        return exchange.Claim is not { } claim ? ClaimAnswer.Recorded.Instance : ClaimsFirstTry(claim) ?? Claim(claim);
     }
 
-    /// <summary>A command of this transaction, prepared at its first use.</summary>
+    /// <summary>What nearly every outcome is: the first try was accepted. False, and nothing written, when anything is otherwise.</summary>
+    private bool AcceptsFirstTry(OutcomeRecord record)
+    {
+        if (record is not { Attempt: 1, Decision.Step: RetryStep.Accept, Outcome: DeliveryOutcome.Accepted { Reply: var reply } }
+            || !_fast.Accept(record.Shard, record.Address, AcceptedReplyId(reply), Now.ToStored()))
+        {
+            return false;
+        }
+
+        Count(record.Shard.Id, RecipientState.Sending, RecipientState.Accepted);
+        return true;
+    }
+
+    /// <summary>What nearly every claim is: a row never tried, of a broadcast without a rate. Null, and nothing written, when anything is otherwise.</summary>
+    private ClaimAnswer.Claimed? ClaimsFirstTry(ClaimRequest request)
+    {
+        if (request.AttemptsSeen != 0 || !IsSendingWithoutRate(request.Shard) || !_fast.Claim(request.Shard, request.Address, request.FirstAt.ToStored(), Now.ToStored()))
+        {
+            return null;
+        }
+
+        Around(Failpoint.BeforeClaimCommit, Failpoint.AfterClaimCommit);
+        Count(request.Shard.Id, RecipientState.Pending, RecipientState.Sending);
+        return new ClaimAnswer.Claimed(1, Times.FromStored(request.FirstAt.ToStored()));
+    }
+
+    /// <summary>Status, rate and epoch: read once a transaction, since only this transaction could change them.</summary>
+    private bool IsSendingWithoutRate(TakenShard shard)
+    {
+        if (_fast.Knows(shard.Id, shard.Epoch) is { } known)
+        {
+            return known;
+        }
+
+        var query = Prepared("""
+            SELECT EXISTS (SELECT 1 FROM broadcasts b JOIN shards sh ON sh.broadcast_id = b.id
+                           WHERE sh.id = @shard AND b.id = @broadcast AND b.status = 'sending' AND b.batch_size_per_hour IS NULL AND sh.epoch = @epoch)
+            """);
+        Set(query, "@shard", shard.Id.Value);
+        Set(query, "@broadcast", shard.Broadcast.Value);
+        Set(query, "@epoch", shard.Epoch);
+        var answer = (long)query.ExecuteScalar()! == 1;
+        _fast.Know(shard.Id, shard.Epoch, answer);
+        return answer;
+    }
+
+    private void Count(ShardId shard, RecipientState from, RecipientState to)
+    {
+        var change = Change(shard);
+        change.ByState[(int)from]--;
+        change.ByState[(int)to]++;
+    }
+
+    /// <summary>A command of this transaction, prepared at its first use. It may change what a claim depends on.</summary>
     public SqliteCommand Prepared(string sql)
     {
+        _fast.Forget();
         if (!_prepared.TryGetValue(sql, out var command))
         {
             command = connection.CreateCommand();
@@ -108,6 +158,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     /// <summary>A command of this transaction that is used once, for SQL that differs from call to call.</summary>
     public SqliteCommand Fresh()
     {
+        _fast.Forget();
         var command = connection.CreateCommand();
         command.Transaction = _transaction;
         return command;
@@ -128,6 +179,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
 
     public void Dispose()
     {
+        _fast.Dispose();
         foreach (var command in _prepared.Values)
         {
             command.Dispose();
@@ -390,9 +442,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         Set(command, "@broadcast", shard.Broadcast.Value);
         Set(command, "@address", address.Value);
         command.ExecuteNonQuery();
-        var change = Change(shard.Id);
-        change.ByState[(int)from]--;
-        change.ByState[(int)to]++;
+        Count(shard.Id, from, to);
     }
 
     private Row? Read(BroadcastId broadcast, AddressId address)
@@ -454,6 +504,16 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
             return id;
         }
 
+        // Read first: a write of what is there already would be a page more in every commit.
+        var known = Prepared("SELECT id FROM replies WHERE code = @code AND enhanced = @enhanced AND text = @text");
+        Set(known, "@code", kept.Code);
+        Set(known, "@enhanced", kept.Enhanced);
+        Set(known, "@text", kept.Text);
+        if (known.ExecuteScalar() is long there)
+        {
+            return _replyIds[kept] = there;
+        }
+
         var command = Prepared("""
             INSERT INTO replies (code, enhanced, text) VALUES (@code, @enhanced, @text)
             ON CONFLICT (code, enhanced, text) DO UPDATE SET code = excluded.code RETURNING id
@@ -466,11 +526,23 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         return id;
     }
 
+    /// <summary>The same for a reply that says yes, without an object when it says what the last one said.</summary>
+    private long AcceptedReplyId(SmtpReply reply)
+    {
+        if (_lastAccepted is not { } last || last.Code != reply.Code || last.Enhanced != reply.Enhanced)
+        {
+            _lastAcceptedId = ReplyId(reply);
+            _lastAccepted = reply;
+        }
+
+        return _lastAcceptedId;
+    }
+
     private ShardChange Change(ShardId shard)
     {
         if (!_changes.TryGetValue(shard, out var change))
         {
-            _changes[shard] = change = new ShardChange();
+            _changes[shard] = change = _unused.TryPop(out var unused) ? unused : new ShardChange();
         }
 
         return change;
@@ -512,5 +584,11 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         public long UncertainEver { get; set; }
 
         public long Resent { get; set; }
+
+        public void Clear()
+        {
+            Array.Clear(ByState);
+            (UncertainEver, Resent) = (0, 0);
+        }
     }
 }

@@ -194,7 +194,7 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
         return await command.ExecuteScalarAsync(cancel) is long at ? Times.FromStored(at) : null;
     }
 
-    public override Task<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel) => _writer.WriteAsync(ledger => ledger.Exchange(exchange));
+    public override Task<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel) => _writer.ExchangeAsync(exchange);
 
     public override Task<bool> HoldAsync(BroadcastId broadcast, string reason, CancellationToken cancel) => HoldAsync(broadcast, "sending", reason);
 

@@ -1,0 +1,111 @@
+using Ekiben.Delivery;
+using Ekiben.Storage;
+
+namespace Ekiben.Broadcasts;
+
+/// <summary>A lane's slot at the relay, its exchanges, and its waiting.</summary>
+internal sealed partial class BroadcastLane
+{
+    /// <summary>A connection of this lane's slot; null after a wait because the relay could not be reached.</summary>
+    private async ValueTask<IRelayConnection?> ConnectAsync()
+    {
+        if (_slot is null)
+        {
+            _slot = await work.Pool.RentAsync(ending.Token);
+            _sinceRented = 0;
+        }
+
+        try
+        {
+            if (_slot.Connection is { IsUsable: false } && _outcome is not null)
+            {
+                // The row of the last message is not on a connection any more: its outcome is recorded before a new one is made.
+                await ExchangeAsync(null);
+            }
+
+            var connection = await _slot.ConnectAsync(ending.Token);
+            _backOff = FirstBackOff;
+            return connection;
+        }
+        catch (RelayUnavailableException exception)
+        {
+            await PauseAsync();
+            if (exception.IsPermanent)
+            {
+                await work.Hold(exception.Message, CancellationToken.None);
+                await ending.CancelAsync();
+                return null;
+            }
+
+            await WaitAsync(exception.Message, work.Clock.GetUtcNow() + _backOff);
+            _backOff = _backOff + _backOff > LongestBackOff ? LongestBackOff : _backOff + _backOff;
+            return null;
+        }
+    }
+
+    /// <summary>Nothing new: what is on the wire gets its outcome, what is known is recorded, and the slot goes back.</summary>
+    private async ValueTask FinishAsync()
+    {
+        while (_begun is { } last)
+        {
+            _begun = null;
+            if (_outcome is not null)
+            {
+                await ExchangeAsync(null);
+            }
+
+            await TakeOutcomeAsync(_slot!.Connection!, last);
+        }
+
+        if (_made is { } made)
+        {
+            _made = null;
+            Forget(made);
+        }
+
+        await PauseAsync();
+    }
+
+    /// <summary>Records what is known and gives the slot back, so that nobody waits for a lane that waits.</summary>
+    private async ValueTask PauseAsync()
+    {
+        if (_outcome is not null)
+        {
+            await ExchangeAsync(null);
+        }
+
+        _slot?.Return();
+        _slot = null;
+    }
+
+    private void Forget(ComposedMessage message)
+    {
+        work.Buffers.Return(message.Buffer);
+        work.Feed.Settle(message.Candidate);
+    }
+
+    private async ValueTask<ClaimAnswer> ExchangeAsync(ClaimRequest? claim)
+    {
+        // Not cancellable: an outcome that is known is recorded, however long the database takes (rule 21).
+        var answer = await work.Queue.ExchangeAsync(new Exchange(_outcome, claim), CancellationToken.None);
+        if (_outcomeOf is { } sent && _outcome is { } outcome)
+        {
+            work.Feed.Settle(sent, outcome.Decision.NotBefore, outcome.Decision.Step == RetryStep.GiveBack);
+            (_outcomeOf, _outcome) = (null, null);
+        }
+
+        return answer;
+    }
+
+    private async ValueTask WaitAsync(string what, DateTimeOffset until)
+    {
+        (work.State.WaitingFor, work.State.NextDueAt) = (what, until);
+        var wait = until - work.Clock.GetUtcNow();
+        if (wait > TimeSpan.Zero)
+        {
+            await Task.Delay(wait, work.Clock, ending.Token);
+        }
+
+        (work.State.WaitingFor, work.State.NextDueAt) = (null, null);
+    }
+}

@@ -1,0 +1,58 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Ekiben.Mail;
+using Ekiben.Storage;
+
+namespace Ekiben.Broadcasts;
+
+/// <summary>Rows between the feed and the lanes: the page being taken from, one behind it. A page at a time, so that no row wakes a thread of its own.</summary>
+internal sealed class UpcomingRows
+{
+    private readonly Channel<IReadOnlyList<Candidate>> _pages = Channel.CreateBounded<IReadOnlyList<Candidate>>(1);
+    private readonly Lock _lock = new();
+    private IReadOnlyList<Candidate> _page = [];
+    private int _next;
+
+    public ValueTask AddAsync(IReadOnlyList<Candidate> page, CancellationToken cancel) => _pages.Writer.WriteAsync(page, cancel);
+
+    public void Complete() => _pages.Writer.Complete();
+
+    /// <summary>The next row; null when none is there at the moment.</summary>
+    public Candidate? Take()
+    {
+        lock (_lock)
+        {
+            while (_next == _page.Count)
+            {
+                if (!_pages.Reader.TryRead(out var page))
+                {
+                    return null;
+                }
+
+                (_page, _next) = (page, 0);
+            }
+
+            return _page[_next++];
+        }
+    }
+
+    /// <summary>Waits for another page; false when there will be none.</summary>
+    public ValueTask<bool> WaitAsync(CancellationToken cancel) => _pages.Reader.WaitToReadAsync(cancel);
+}
+
+/// <summary>A message made for a row: not claimed yet, or begun as <see cref="Claim"/>.</summary>
+internal sealed record ComposedMessage(Candidate Candidate, DateTimeOffset Date, MessageBuffer Buffer)
+{
+    /// <summary>Null until the claim is on disk.</summary>
+    public ClaimAnswer.Claimed? Claim { get; set; }
+}
+
+/// <summary>Buffers of the lanes of one run: as many as messages are made or on the wire, used again for the next.</summary>
+internal sealed class MessageBuffers
+{
+    private readonly ConcurrentBag<MessageBuffer> _free = [];
+
+    public MessageBuffer Rent() => _free.TryTake(out var buffer) ? buffer : new MessageBuffer();
+
+    public void Return(MessageBuffer buffer) => _free.Add(buffer);
+}
