@@ -36,6 +36,15 @@ internal sealed class ByteWriter(int limit, string tooLong) : IBufferWriter<byte
         Length += value.Length;
     }
 
+    /// <summary>Puts octets before all that is written.</summary>
+    public void Prepend(ReadOnlySpan<byte> value)
+    {
+        Room(value.Length);
+        _octets.AsSpan(0, Length).CopyTo(_octets.AsSpan(value.Length));
+        value.CopyTo(_octets);
+        Length += value.Length;
+    }
+
     /// <summary>UTF-8; half a surrogate pair becomes U+FFFD.</summary>
     public void Text(ReadOnlySpan<char> value) =>
         Length += Encoding.UTF8.GetBytes(value, Room(Encoding.UTF8.GetMaxByteCount(value.Length)));
