@@ -26,7 +26,7 @@ internal static class CommonOptions
     public static readonly Option<string?> Relay = Common(
         "--relay", "URL", "Where live sites hand mail over: smtp://[user:pass@]host[:port][?connections=N&tls=none|starttls|implicit&pass-file=FILE] (EKIBEN_RELAY).");
 
-    public static readonly Option<string?> Limits = Common("--limits", "WHOSE", "default, or bento for Bento's limits on requests (EKIBEN_LIMITS).");
+    public static readonly Option<string?> Limits = Common("--limits", "WHOSE", "default, bento for Bento's limits on requests, or none (EKIBEN_LIMITS).");
 
     /// <summary>The file's keys, which are also the environment's names without <c>EKIBEN_</c>.</summary>
     private static readonly string[] FileKeys = ["database", "urls", "public_url", "relay", "limits"];
@@ -147,7 +147,8 @@ internal static class CommonOptions
     {
         null or "default" => LimitsOption.Default,
         "bento" => LimitsOption.Bento,
-        _ => throw CommandFailure.Usage($"--limits: \"{limits}\" must be default or bento"),
+        "none" => LimitsOption.None,
+        _ => throw CommandFailure.Usage($"--limits: \"{limits}\" must be default, bento or none"),
     };
 
     private static RelayOptions CheckRelay(string url) =>

@@ -32,6 +32,11 @@ internal sealed class RequestRate(EkibenOptions options, TimeProvider clock)
     /// <summary>Counts the request; how long to wait when it is one too many, which is not counted.</summary>
     public TimeSpan? Take(HttpContext http)
     {
+        if (options.Limits == LimitsOption.None)
+        {
+            return null;
+        }
+
         var family = FamilyOf(http.Request.Path);
         var key = http.User.FindFirstValue(ClaimTypes.NameIdentifier) ?? "";
         var now = clock.GetUtcNow();
@@ -117,4 +122,7 @@ internal enum LimitsOption
 
     /// <summary>Bento's, on Bento's routes.</summary>
     Bento,
+
+    /// <summary>Nobody's: something in front of this server limits already.</summary>
+    None,
 }

@@ -50,6 +50,8 @@ public sealed class EkibenApp : IAsyncLifetime
             Urls = "http://127.0.0.1:0",
             Clock = clock,
             RunEngine = false,
+            // Tests ask until something has happened, and on a fake clock no window ends.
+            Limits = Web.LimitsOption.None,
         });
         if (Options.DataFolder != folder)
         {
