@@ -33,7 +33,7 @@ public class When_it_is_killed_at_a_named_point
     public static TheoryData<string> BeforeTheBody =>
         [.. Names(Failpoint.BeforeClaimCommit, Failpoint.AfterClaimCommit, Failpoint.BeforeMail, Failpoint.DataWritten)];
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 400_000)]
     [MemberData(nameof(OfEveryMessage))]
     public async Task Nobody_is_lost_and_only_what_was_on_the_wire_is_repeated(string point)
     {
@@ -41,7 +41,7 @@ public class When_it_is_killed_at_a_named_point
         Holds(await send.RunAsync([point, point + ":2", point + ":9"]));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 400_000)]
     [MemberData(nameof(OfABroadcast))]
     public async Task Nothing_is_sent_twice_where_nothing_was_on_the_wire(string point, int lives)
     {
@@ -51,7 +51,7 @@ public class When_it_is_killed_at_a_named_point
         Assert.Equal((0, 0), (end.Extra, end.Receipt.Number("uncertain_ever")));
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 400_000)]
     [MemberData(nameof(BeforeTheBody))]
     public async Task Killed_before_the_relay_asked_for_the_body_nobody_gets_two_copies(string point)
     {
@@ -62,7 +62,7 @@ public class When_it_is_killed_at_a_named_point
         Assert.Equal(0, end.Extra);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 400_000)]
     [InlineData("before-recover-commit")]
     [InlineData("after-recover-commit")]
     public async Task A_crash_while_recovering_from_a_crash_changes_nothing(string point)
@@ -73,7 +73,7 @@ public class When_it_is_killed_at_a_named_point
         Assert.InRange(end.Extra, 0, end.LeftByKill[0]);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 400_000)]
     [InlineData("before-cancel-shard-commit", 2)]
     [InlineData("after-cancel-shard-commit", 1)]
     public async Task A_cancellation_goes_on_after_a_crash(string point, int lives)
@@ -85,7 +85,7 @@ public class When_it_is_killed_at_a_named_point
         Assert.Equal(end.Receipt.Number("accepted"), end.Copies.Count);
     }
 
-    [Theory(Timeout = 120_000)]
+    [Theory(Timeout = 400_000)]
     [InlineData("hold")]
     [InlineData("resend")]
     public async Task A_message_that_was_answered_and_not_recorded_is_uncertain(string policy)
