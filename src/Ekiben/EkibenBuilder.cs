@@ -5,6 +5,7 @@ using Ekiben.Delivery;
 using Ekiben.Feedback;
 using Ekiben.Mailbox;
 using Ekiben.Storage;
+using Ekiben.Storage.Postgres;
 using Ekiben.Storage.Sqlite;
 using Ekiben.Web;
 using Microsoft.AspNetCore.DataProtection;
@@ -50,13 +51,24 @@ internal static class EkibenBuilder
 
         // Storage
         var gate = new WriteGate();
-        var sqlite = new SqliteDatabase(options.DatabaseFile, gate);
         services.AddSingleton(gate);
-        services.AddSingleton(sqlite);
-        services.AddSingleton<Database>(sqlite);
-        services.AddSingleton<Audiences, SqliteAudiences>();
-        services.AddSingleton<Receipts, SqliteReceipts>();
-        services.AddSingleton<SendQueue, SqliteSendQueue>();
+        if (options.Database is { } connectionString)
+        {
+            services.AddSingleton(_ => new PostgresDatabase(connectionString, gate));
+            services.AddSingleton<Database>(provider => provider.GetRequiredService<PostgresDatabase>());
+            services.AddSingleton<Audiences, PostgresAudiences>();
+            services.AddSingleton<SendQueue, PostgresSendQueue>();
+        }
+        else
+        {
+            var sqlite = new SqliteDatabase(options.DatabaseFile, gate);
+            services.AddSingleton(sqlite);
+            services.AddSingleton<Database>(sqlite);
+            services.AddSingleton<Audiences, SqliteAudiences>();
+            services.AddSingleton<SendQueue, SqliteSendQueue>();
+        }
+
+        services.AddSingleton<Receipts>();
         services.AddScoped(provider => provider.GetRequiredService<Database>().OpenEverySite());
 
         // Keys and accounts
@@ -95,7 +107,7 @@ internal static class EkibenBuilder
         services.AddSingleton<RelayPools>();
 
         // API
-        services.AddSingleton<SubscriberImport, SqliteSubscriberImport>();
+        services.AddSingleton<SubscriberImport>();
         services.AddApi();
 
         // A proxy on this machine says who the client is and that it came by https; what others say in these headers is ignored.

@@ -9,6 +9,9 @@ internal sealed record EkibenOptions
     /// <summary>Holds the database, the mailbox, the keys and the lock.</summary>
     public required string DataFolder { get; init; }
 
+    /// <summary>A PostgreSQL connection string (Npgsql's keywords); null = SQLite in the data folder. It may hold a password: never print it.</summary>
+    public string? Database { get; init; }
+
     /// <summary>Where the platform and the API listen; loopback only unless told otherwise.</summary>
     public string Urls { get; init; } = "http://localhost:8080";
 

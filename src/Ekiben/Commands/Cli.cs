@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text.Json;
 using Ekiben.Sink;
-using Microsoft.Data.Sqlite;
 
 namespace Ekiben.Commands;
 
@@ -36,7 +35,7 @@ internal static class Cli
         {
             return Say("stopped", 1);
         }
-        catch (Exception world) when (world is IOException or UnauthorizedAccessException or SqliteException or HttpRequestException)
+        catch (Exception world) when (world is IOException or UnauthorizedAccessException or System.Data.Common.DbException or HttpRequestException)
         {
             return Say(world.Message, 1);
         }

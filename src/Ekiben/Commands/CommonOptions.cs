@@ -43,11 +43,6 @@ internal static class CommonOptions
     public static EkibenOptions Read(ParseResult parsed, string dataFolder)
     {
         var file = ReadFile(Path.Combine(dataFolder, FileName));
-        if (Given(parsed, Database, "database", file) is not null)
-        {
-            throw CommandFailure.Usage("--database: this version keeps everything in SQLite in the data folder; leave the option out.");
-        }
-
         var running = ServeLock.ReadHolder(dataFolder);
         var urls = Given(parsed, Urls, "urls", file);
         var publicUrl = Given(parsed, PublicUrl, "public_url", file) ?? running?.PublicUrl;
@@ -57,6 +52,7 @@ internal static class CommonOptions
 #pragma warning restore RS0030
         return options with
         {
+            Database = Given(parsed, Database, "database", file) is { } database ? CheckDatabase(database) : null,
             Urls = urls is null ? options.Urls : CheckUrls(urls),
             PublicUrl = publicUrl is null ? null : CheckPublicUrl(publicUrl),
             Relay = relay is null ? null : CheckRelay(relay),
@@ -69,7 +65,8 @@ internal static class CommonOptions
 
     /// <summary>Others on this machine can read a command line.</summary>
     public static bool PasswordOnCommandLine(ParseResult parsed) =>
-        parsed.GetValue(Relay) is { } relay && Uri.TryCreate(relay, UriKind.Absolute, out var uri) && uri.UserInfo.Contains(':', StringComparison.Ordinal);
+        (parsed.GetValue(Relay) is { } relay && Uri.TryCreate(relay, UriKind.Absolute, out var uri) && uri.UserInfo.Contains(':', StringComparison.Ordinal))
+        || (parsed.GetValue(Database) is { } database && new Npgsql.NpgsqlConnectionStringBuilder(database).Password is { Length: > 0 });
 
     private static Option<string?> Common(string name, string value, string description) =>
         new(name) { Description = description, HelpName = value, Recursive = true };
@@ -112,6 +109,21 @@ internal static class CommonOptions
         catch (Exception broken) when (broken is JsonException or InvalidOperationException)
         {
             throw CommandFailure.Usage($"{path} must be a JSON object of texts: {broken.Message}");
+        }
+    }
+
+    private static string CheckDatabase(string connection)
+    {
+        try
+        {
+            return new Npgsql.NpgsqlConnectionStringBuilder(connection) is { Host.Length: > 0, Database.Length: > 0 }
+                ? connection
+                : throw CommandFailure.Usage("--database needs at least Host= and Database=, such as Host=localhost;Database=ekiben;Username=ekiben");
+        }
+        catch (Exception unreadable) when (unreadable is ArgumentException or FormatException)
+        {
+            // Not its message, which may repeat a password.
+            throw CommandFailure.Usage("--database must be a connection string such as Host=localhost;Database=ekiben;Username=ekiben");
         }
     }
 

@@ -49,7 +49,12 @@ internal sealed class DataFolder : IAsyncDisposable
     public static async Task MigrateAsync(IServiceProvider services, EkibenOptions options, ServeHolder? running, CancellationToken cancel)
     {
         var database = services.GetRequiredService<Database>();
-        if (File.Exists(options.DatabaseFile) && !await IsBehindAsync(database, cancel))
+        if (await database.WhatIsWrongAsync(cancel) is { } wrong)
+        {
+            throw new CommandFailure(wrong);
+        }
+
+        if ((options.Database is not null || File.Exists(options.DatabaseFile)) && !await IsBehindAsync(database, cancel))
         {
             return;
         }
@@ -61,7 +66,6 @@ internal sealed class DataFolder : IAsyncDisposable
             throw new CommandFailure($"the server that runs on {options.DataFolder} (process {running.Pid}) is of another version: restart it first");
         }
 
-        await db.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS __EFMigrationsLock", cancel);
         await database.MigrateAsync(cancel);
     }
 

@@ -24,7 +24,7 @@ internal static class DemoCommand
                 throw CommandFailure.Usage($"--recipients takes 1 to {DemoScreen.Number(MaxRecipients)}");
             }
 
-            if (new[] { CommonOptions.Data, CommonOptions.PublicUrl, CommonOptions.Relay }.FirstOrDefault(option => parsed.GetValue(option) is not null) is { } given)
+            if (new[] { CommonOptions.Data, CommonOptions.Database, CommonOptions.PublicUrl, CommonOptions.Relay }.FirstOrDefault(option => parsed.GetValue(option) is not null) is { } given)
             {
                 throw CommandFailure.Usage($"{given.Name}: demo works on a folder of its own and sends into the built-in mailbox only; leave the option out.");
             }
@@ -42,7 +42,7 @@ internal static class DemoCommand
     {
         try
         {
-            var options = CommonOptions.Read(parsed, folder) with { PublicUrl = null, Relay = null };
+            var options = CommonOptions.Read(parsed, folder) with { Database = null, PublicUrl = null, Relay = null };
             // Only where nobody asked for a port may another one be taken.
             return CommonOptions.UrlsGiven(parsed) || RunningServer.WhatKeepsFrom(options.Urls) is null ? options : options with { Urls = "http://localhost:0" };
         }
@@ -71,7 +71,7 @@ internal static class DemoCommand
             Remove(folder);
             throw;
         }
-        catch (Exception world) when (world is CommandFailure or OperationCanceledException or HttpRequestException or IOException or SqliteException)
+        catch (Exception world) when (world is CommandFailure or OperationCanceledException or HttpRequestException or IOException or System.Data.Common.DbException)
         {
             throw new CommandFailure($"{world.Message}{KeptIn(folder)}");
         }

@@ -53,6 +53,11 @@ internal static class ProveCommand
             {
                 // The relay alone is taken from the command line: an environment's relay is a real one.
                 var options = CommonOptions.Read(parsed, Path.Combine(folder, "data"));
+                if (options.Database is not null)
+                {
+                    throw CommandFailure.Usage("--database: prove works on SQLite in a folder of its own; leave the option and EKIBEN_DATABASE out.");
+                }
+
                 var relay = parsed.GetValue(CommonOptions.Relay);
                 if (relay is null != file is null)
                 {

@@ -15,7 +15,7 @@ internal static class ServeCommand
             var options = CommonOptions.Read(parsed);
             if (CommonOptions.PasswordOnCommandLine(parsed))
             {
-                Console.Error.WriteLine("ekiben: warning: others on this machine can read a password on the command line; use pass-file= or EKIBEN_RELAY");
+                Console.Error.WriteLine("ekiben: warning: others on this machine can read a password on the command line; use pass-file=, EKIBEN_RELAY or EKIBEN_DATABASE");
             }
 
             Failpoints.Arm();
@@ -45,15 +45,20 @@ internal sealed class RunningServer : IAsyncDisposable
     public static async Task<RunningServer> StartAsync(EkibenOptions options, ServeLock held, CancellationToken cancel)
     {
         // Before anything starts: the web host would find out after the engine is running, and log a page of it.
-        if (WhatKeepsFrom(options.Urls) is { } taken)
+        if (WhatKeepsFrom(options.Urls) is { } port)
         {
-            throw new CommandFailure(taken);
+            throw new CommandFailure(port);
         }
 
         // Kestrel gives localhost no free port, since it would have to be free on two addresses.
         var app = EkibenBuilder.Build(options with { Urls = options.Urls.Replace("//localhost:0", "//127.0.0.1:0", StringComparison.OrdinalIgnoreCase) });
         try
         {
+            if (await app.Services.GetRequiredService<Storage.SendQueue>().OwnAsync(cancel) is { } taken)
+            {
+                throw new CommandFailure(taken);
+            }
+
             await DataFolder.MigrateAsync(app.Services, options, running: null, cancel);
             await app.StartAsync(cancel);
             var address = Spoken(options.Urls.Split(';')[0], app.Urls.First());

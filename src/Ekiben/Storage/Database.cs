@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Ekiben.Storage;
@@ -30,7 +31,9 @@ internal abstract class Database
         var turn = await EnterAsync(cancel);
         try
         {
-            return new WriteScope(turn, await db.Database.BeginTransactionAsync(cancel));
+            var transaction = await db.Database.BeginTransactionAsync(cancel);
+            await LockAsync(db, cancel);
+            return new WriteScope(turn, transaction);
         }
         catch
         {
@@ -42,7 +45,19 @@ internal abstract class Database
     /// <summary>Brings the schema up to this version of the program.</summary>
     public abstract Task MigrateAsync(CancellationToken cancel);
 
+    /// <summary>One sentence on why this database cannot be trusted with a ledger; null when it can.</summary>
+    public virtual Task<string?> WhatIsWrongAsync(CancellationToken cancel) => Task.FromResult<string?>(null);
+
+    /// <summary>An open connection for hand-written SQL; dispose it.</summary>
+    public abstract Task<DbConnection> ConnectAsync(CancellationToken cancel);
+
+    /// <summary>Begins a transaction whose reads are all of one instant.</summary>
+    public abstract Task<DbTransaction> BeginSnapshotAsync(DbConnection connection, CancellationToken cancel);
+
     protected abstract Db Create();
+
+    /// <summary>Where several processes can write at once: waits for the others, until the transaction of <paramref name="db"/> ends.</summary>
+    protected virtual Task LockAsync(Db db, CancellationToken cancel) => Task.CompletedTask;
 
     protected abstract ValueTask<IDisposable> EnterAsync(CancellationToken cancel);
 }
@@ -56,5 +71,24 @@ internal sealed class WriteScope(IDisposable turn, IDbContextTransaction transac
     {
         await transaction.DisposeAsync();
         turn.Dispose();
+    }
+}
+
+/// <summary>Parameters of hand-written SQL.</summary>
+internal static class CommandParameters
+{
+    /// <summary>Gives the parameter its value, and makes it at the first use.</summary>
+    public static void Set(this DbCommand command, string name, object? value)
+    {
+        var index = command.Parameters.IndexOf(name);
+        if (index >= 0)
+        {
+            command.Parameters[index].Value = value ?? DBNull.Value;
+            return;
+        }
+
+        var parameter = command.CreateParameter();
+        (parameter.ParameterName, parameter.Value) = (name, value ?? DBNull.Value);
+        command.Parameters.Add(parameter);
     }
 }

@@ -13,7 +13,14 @@ internal abstract class SendQueue : IAsyncDisposable
     public const int ShardSize = 5000;
 
     /// <summary>Subscribers that one transaction of the freeze walks, at most (rule 9).</summary>
-    public const int FreezeRange = 20_000;
+    public const int FreezeRangeLimit = 20_000;
+
+    /// <summary>
+    /// Makes this process the only one that sends from its database, before it changes anything there (rule 19). Needed where the folder's lock
+    /// does not say so already.
+    /// </summary>
+    /// <returns>Null when it is, else one sentence that says who is.</returns>
+    public virtual Task<string?> OwnAsync(CancellationToken cancel) => Task.FromResult<string?>(null);
 
     /// <summary>
     /// Rows left <c>sending</c> by a process that is certainly gone become <c>uncertain</c> (rule 19). Only the holder of the serve lock may call it.

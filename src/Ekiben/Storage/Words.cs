@@ -20,4 +20,13 @@ internal static class Words
 
         return text.ToString();
     }
+
+    /// <summary>A to Z in lower case, as SQLite's and PostgreSQL's <c>lower()</c> do on our columns: tags are told apart without regard to that alone.</summary>
+    public static string AsciiLower(string text) => string.Create(text.Length, text, (lower, given) =>
+    {
+        for (var i = 0; i < given.Length; i++)
+        {
+            lower[i] = char.IsAsciiLetterUpper(given[i]) ? (char)(given[i] | 0x20) : given[i];
+        }
+    });
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ekiben.Storage;
 using Ekiben.Web;
 using Microsoft.EntityFrameworkCore;
 
@@ -67,10 +68,16 @@ internal static class BentoTagsApi
     });
 
     /// <summary>As it is written, else whatever its case.</summary>
-    private static Task<Tag?> FindAsync(ApiRequest request, string name) => request.Db.Tags
-        .Where(known => known.Name == name || EF.Functions.Collate(known.Name, "NOCASE") == name)
-        .OrderBy(known => known.Name == name ? 0 : 1).ThenBy(known => known.Id)
-        .FirstOrDefaultAsync(request.Cancel);
+    private static Task<Tag?> FindAsync(ApiRequest request, string name)
+    {
+        var lower = Words.AsciiLower(name);
+#pragma warning disable CA1304, CA1311, CA1862 // It becomes the databases' lower().
+        return request.Db.Tags
+            .Where(known => known.Name == name || known.Name.ToLower() == lower)
+            .OrderBy(known => known.Name == name ? 0 : 1).ThenBy(known => known.Id)
+            .FirstOrDefaultAsync(request.Cancel);
+#pragma warning restore CA1304, CA1311, CA1862
+    }
 
     private static BentoRecord Record(Tag tag) => new(
         tag.Id.ToString(CultureInfo.InvariantCulture), "tags",

@@ -31,6 +31,26 @@ public class When_the_server_is_killed_under_resend
     }
 }
 
+/// <summary>The same on PostgreSQL: the kill cuts a connection, and the next server waits until the database has let go of it.</summary>
+[Trait("needs", "postgresql")]
+public class When_the_server_is_killed_on_PostgreSQL(PostgresFixture postgres) : IClassFixture<PostgresFixture>
+{
+    [Fact(Timeout = 600_000)]
+    public async Task Nobody_is_lost_and_every_second_copy_was_uncertain_first()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        using var send = new KilledSend(await postgres.Server.CreateDatabaseAsync(cancel));
+        var end = await send.SendThroughKillsAsync(people: 5000, kills: 20, replyMs: 48, policy: "resend", cancel);
+        Assert.Equal(5000, end.Receipt.Number("accepted"));
+        Assert.Equal(5000, end.Copies.Count);
+        var repeated = end.Copies.Where(copy => copy.Value > 1).Select(copy => copy.Key).ToList();
+        Assert.All(end.Copies.Values, copies => Assert.InRange(copies, 1, 2));
+        Assert.Subset(end.WereUncertain, repeated.ToHashSet(StringComparer.Ordinal));
+        Assert.Equal(end.WereUncertain.Count, end.Receipt.Number("uncertain_ever"));
+        Console.Out.WriteLine($"20 kills on PostgreSQL of a send to 5,000: lost 0, repeated {repeated.Count}, uncertain {end.WereUncertain.Count}, W {KilledSend.Connections}");
+    }
+}
+
 /// <summary>Policy "hold": a loss is possible and named, a second copy is not.</summary>
 public class When_the_server_is_killed_under_hold
 {

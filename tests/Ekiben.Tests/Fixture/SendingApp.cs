@@ -2,7 +2,6 @@ using System.Text.Json;
 using Ekiben.Delivery;
 using Ekiben.Sink;
 using Ekiben.Storage;
-using Ekiben.Storage.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Time.Testing;
 
@@ -26,14 +25,14 @@ internal sealed class SendingApp : IAsyncDisposable
 
     public static async Task<SendingApp> StartAsync(
         string[]? faults = null, int connections = 4, TimeProvider? clock = null, SinkCredentials? credentials = null, string? login = null,
-        bool smtpUtf8 = true, TimeProvider? sinkClock = null, Func<System.Net.IPEndPoint, System.Net.IPEndPoint>? through = null, string? folder = null)
+        bool smtpUtf8 = true, TimeProvider? sinkClock = null, Func<System.Net.IPEndPoint, System.Net.IPEndPoint>? through = null, string? folder = null, string? database = null)
     {
 #pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's unless a test must wait for it.
         var sink = await SmtpSink.StartAsync(
             new SmtpSinkOptions { KeepMessages = true, Faults = [.. (faults ?? []).Select(FaultRule.Parse)], Credentials = credentials, SmtpUtf8 = smtpUtf8 }, sinkClock ?? TimeProvider.System, Cancel);
 #pragma warning restore RS0030
         Assert.True(RelayOptions.TryParse($"smtp://{login}{through?.Invoke(sink.EndPoint) ?? sink.EndPoint}?connections={connections}", out var relay, out var error), error);
-        var app = await EkibenApp.StartAsync(options => options with { RunEngine = true, Relay = relay, Clock = clock ?? options.Clock, MinFreeBytes = 0, DataFolder = folder ?? options.DataFolder });
+        var app = await EkibenApp.StartAsync(options => options with { RunEngine = true, Relay = relay, Clock = clock ?? options.Clock, MinFreeBytes = 0, DataFolder = folder ?? options.DataFolder, Database = database });
         return new SendingApp(app, sink, await app.AddSiteAsync(isTest: false));
     }
 
@@ -98,13 +97,22 @@ internal sealed class SendingApp : IAsyncDisposable
         return (await db.Broadcasts.SingleAsync(b => b.Id == number, Cancel)).StatusReason;
     }
 
-    /// <summary>Changes the file as no part of Ekiben would.</summary>
+    /// <summary>Changes the database as no part of Ekiben would.</summary>
     public void Sql(string sql)
     {
-        using var connection = App.Service<SqliteDatabase>().Connect();
+        using var connection = App.Database.ConnectAsync(Cancel).GetAwaiter().GetResult();
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         command.ExecuteNonQuery();
+    }
+
+    /// <summary>One number by hand-written SQL.</summary>
+    public long Count(string sql)
+    {
+        using var connection = App.Database.ConnectAsync(Cancel).GetAwaiter().GetResult();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return Convert.ToInt64(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture);
     }
 
     public IReadOnlyList<SinkMessage> Accepted => [.. Sink.Messages.Where(message => message.Accepted)];

@@ -1,8 +1,8 @@
+using System.Data.Common;
 using System.Globalization;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace Ekiben.Storage.Sqlite;
 
@@ -46,6 +46,11 @@ internal sealed class SqliteDatabase : Database
         return connection;
     }
 
+    public override Task<DbConnection> ConnectAsync(CancellationToken cancel) => Task.FromResult<DbConnection>(Connect());
+
+    public override Task<DbTransaction> BeginSnapshotAsync(DbConnection connection, CancellationToken cancel) =>
+        Task.FromResult<DbTransaction>(((SqliteConnection)connection).BeginTransaction(deferred: true));
+
     public override async Task MigrateAsync(CancellationToken cancel)
     {
         await using (var connection = Connect())
@@ -63,58 +68,12 @@ internal sealed class SqliteDatabase : Database
         }
 
         await using var db = Create();
+        // EF's own row outlives a process that was killed and would be waited for without end; processes take turns by a lock of the folder.
+        await db.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS __EFMigrationsLock", cancel);
         await db.Database.MigrateAsync(cancel);
     }
 
     protected override Db Create() => new SqliteDb(_options);
 
     protected override ValueTask<IDisposable> EnterAsync(CancellationToken cancel) => Gate.EnterAsync(cancel: cancel);
-
-    /// <summary>
-    /// Sends the saves that nobody opened a <see cref="WriteScope"/> for (Identity's own) through the gate as well,
-    /// and gives every connection of EF the same durability as ours.
-    /// </summary>
-    private sealed class GateInterceptor(WriteGate gate) : SaveChangesInterceptor
-    {
-        private readonly System.Runtime.CompilerServices.ConditionalWeakTable<DbContext, IDisposable> _turns = [];
-
-        public override async ValueTask<InterceptionResult<int>> SavingChangesAsync(
-            DbContextEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
-        {
-            if (eventData.Context is { Database.CurrentTransaction: null } context)
-            {
-                _turns.AddOrUpdate(context, await gate.EnterAsync(cancel: cancellationToken));
-            }
-
-            return result;
-        }
-
-        public override ValueTask<int> SavedChangesAsync(
-            SaveChangesCompletedEventData eventData, int result, CancellationToken cancellationToken = default)
-        {
-            Leave(eventData.Context);
-            return ValueTask.FromResult(result);
-        }
-
-        public override Task SaveChangesFailedAsync(DbContextErrorEventData eventData, CancellationToken cancellationToken = default)
-        {
-            Leave(eventData.Context);
-            return Task.CompletedTask;
-        }
-
-        public override Task SaveChangesCanceledAsync(DbContextEventData eventData, CancellationToken cancellationToken = default)
-        {
-            Leave(eventData.Context);
-            return Task.CompletedTask;
-        }
-
-        private void Leave(DbContext? context)
-        {
-            if (context is not null && _turns.TryGetValue(context, out var turn))
-            {
-                _turns.Remove(context);
-                turn.Dispose();
-            }
-        }
-    }
 }

@@ -1,345 +1,53 @@
-using System.Text;
-using Ekiben.Broadcasts;
-using Microsoft.Data.Sqlite;
+using System.Globalization;
 
 namespace Ekiben.Storage.Sqlite;
 
-/// <summary>The ledger on SQLite: writes go through the <see cref="SqliteGroupWriter"/>, reads have connections of their own.</summary>
-internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider clock, ILogger<SqliteSendQueue> logger) : SendQueue
+/// <summary>The ledger on SQLite.</summary>
+internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider clock, ILogger<SqliteSendQueue> logger)
+    : SqlSendQueue<SqliteLedger>(database, new SqliteGroupWriter(database, clock, logger), clock)
 {
-    /// <summary>Rows that canceling moves a transaction: a shard.</summary>
-    private const string CancelShard = """
-        UPDATE recipients SET state = 8, not_before = NULL, last_at = @now
-        WHERE broadcast_id = @broadcast AND address_id BETWEEN @first AND @last AND state IN (0, 2)
-        """;
+    protected override string JoinedTagNames => "group_concat(t.name, char(31))";
 
-    private const string CandidateColumns = """
-        SELECT r.address_id, r.subscriber_id, r.attempts, r.first_at, COALESCE(a.normalised, ''), COALESCE(s.uuid, ''), s.first_name, s.last_name,
-               COALESCE(s.fields, '{}'),
-               (SELECT group_concat(t.name, char(31)) FROM subscriber_tags st JOIN tags t ON t.id = st.tag_id
-                WHERE st.subscriber_id = r.subscriber_id AND t.discarded_at IS NULL)
-        FROM recipients r
-        LEFT JOIN addresses a ON a.id = r.address_id
-        LEFT JOIN subscribers s ON s.id = r.subscriber_id
-        """;
+    protected override string Greatest => "MAX";
 
-    private readonly SqliteGroupWriter _writer = new(database, clock, logger);
-    private readonly SqliteFreeze _freeze = new(database);
-
-    public override string? Blind => _writer.Blind;
-
-    public override async Task<IReadOnlyList<WorkItem>> ReadWorkAsync(CancellationToken cancel)
+    protected override long FreezeRange(SqliteLedger ledger, BroadcastId broadcast, AudienceRule rule, long from, long to)
     {
-        await using var connection = database.Connect();
-        await using var command = connection.CreateCommand();
-        command.CommandText = """
-            SELECT b.id, b.status,
-                   CASE WHEN b.status = 'scheduled' THEN MAX(COALESCE(b.send_at, 0), COALESCE(
-                       (SELECT a.effective_at FROM approvals a WHERE a.broadcast_id = b.id AND a.revoked_at IS NULL ORDER BY a.id DESC LIMIT 1), 0)) END
-            FROM broadcasts b WHERE b.status IN ('scheduled', 'sending')
-            UNION ALL
-            SELECT b.id, b.status, NULL FROM broadcasts b
-            WHERE b.status = 'canceled' AND b.started_at IS NOT NULL
-              AND (b.frozen_at IS NULL OR EXISTS (SELECT 1 FROM shards sh WHERE sh.broadcast_id = b.id AND sh.pending + sh.deferred > 0))
-            """;
-        var work = new List<WorkItem>();
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        while (await reader.ReadAsync(cancel))
-        {
-            work.Add(new WorkItem(
-                new BroadcastId(reader.GetInt64(0)),
-                BroadcastTransitions.FromWord(reader.GetString(1)),
-                reader.IsDBNull(2) ? null : Times.FromStored(reader.GetInt64(2))));
-        }
+        ledger.Prepared("CREATE TEMP TABLE IF NOT EXISTS freezing (subscriber_id INTEGER PRIMARY KEY, address_id INTEGER NOT NULL, reason INTEGER NOT NULL)")
+            .ExecuteNonQuery();
+        ledger.Prepared("DELETE FROM freezing").ExecuteNonQuery();
+        var matched = Select(ledger, rule, from, to);
 
-        return work;
-    }
-
-    public override Task<long> RecoverAsync(BroadcastId? broadcast, CancellationToken cancel) => _writer.WriteAsync(ledger =>
-    {
-        // Rows "sending" when the former process died: their messages may have left. Under "hold", and after a second try, that is final.
-        var shards = ledger.Prepared("SELECT id FROM shards WHERE sending > 0 AND (@broadcast IS NULL OR broadcast_id = @broadcast)");
-        SqliteLedger.Set(shards, "@broadcast", broadcast?.Value);
-        var ids = new List<long>();
-        using (var reader = shards.ExecuteReader())
-        {
-            while (reader.Read())
-            {
-                ids.Add(reader.GetInt64(0));
-            }
-        }
-
-        if (ids.Count > 0)
-        {
-            ledger.Around(Failpoint.BeforeRecoverCommit, Failpoint.AfterRecoverCommit);
-        }
-
-        long recovered = 0;
-        foreach (var id in ids)
-        {
-            var attempts = ledger.Prepared("""
-                INSERT INTO attempts (broadcast_id, address_id, number, at, outcome, phase)
-                SELECT r.broadcast_id, r.address_id, r.attempts, @now, 'uncertain', 'unknown'
-                FROM shards sh JOIN recipients r ON r.broadcast_id = sh.broadcast_id AND r.address_id BETWEEN sh.first_address AND sh.last_address
-                WHERE sh.id = @shard AND r.state = 1
-                """);
-            SqliteLedger.Set(attempts, "@now", ledger.Now.ToStored());
-            SqliteLedger.Set(attempts, "@shard", id);
-            attempts.ExecuteNonQuery();
-
-            var first = ledger.Prepared("""
-                SELECT COALESCE(SUM(r.resent = 0), 0)
-                FROM shards sh JOIN recipients r ON r.broadcast_id = sh.broadcast_id AND r.address_id BETWEEN sh.first_address AND sh.last_address
-                WHERE sh.id = @shard AND r.state = 1
-                """);
-            SqliteLedger.Set(first, "@shard", id);
-            var newlyUncertain = (long)first.ExecuteScalar()!;
-
-            var rows = ledger.Prepared("""
-                UPDATE recipients SET state = 9, last_at = @now,
-                    resent = CASE WHEN resent = 0 AND (SELECT b.uncertain_policy FROM broadcasts b WHERE b.id = recipients.broadcast_id) = 'hold'
-                                  THEN 2 ELSE resent END
-                WHERE state = 1 AND broadcast_id = (SELECT sh.broadcast_id FROM shards sh WHERE sh.id = @shard)
-                  AND address_id BETWEEN (SELECT sh.first_address FROM shards sh WHERE sh.id = @shard) AND (SELECT sh.last_address FROM shards sh WHERE sh.id = @shard)
-                """);
-            SqliteLedger.Set(rows, "@now", ledger.Now.ToStored());
-            SqliteLedger.Set(rows, "@shard", id);
-            var moved = rows.ExecuteNonQuery();
-            recovered += moved;
-
-            var counts = ledger.Prepared(
-                "UPDATE shards SET sending = sending - @moved, uncertain = uncertain + @moved, uncertain_ever = uncertain_ever + @new WHERE id = @shard");
-            SqliteLedger.Set(counts, "@moved", moved);
-            SqliteLedger.Set(counts, "@new", newlyUncertain);
-            SqliteLedger.Set(counts, "@shard", id);
-            counts.ExecuteNonQuery();
-        }
-
-        return recovered;
-    });
-
-    public override Task<bool> BeginFreezeAsync(BroadcastId broadcast, CancellationToken cancel) => _writer.WriteAsync(ledger =>
-    {
-        ledger.Around(Failpoint.BeforeFreezeBeginCommit, Failpoint.AfterFreezeBeginCommit);
-        var command = ledger.Prepared("""
-            UPDATE broadcasts SET status = 'sending', status_reason = NULL, started_at = @now, updated_at = @now, freeze_cursor = 0, matched = 0,
-                freeze_top = (SELECT COALESCE(MAX(s.id), 0) FROM subscribers s WHERE s.site_id = broadcasts.site_id)
-            WHERE id = @broadcast AND status = 'scheduled' AND started_at IS NULL
+        var recipients = ledger.Prepared("""
+            INSERT INTO recipients (broadcast_id, address_id, subscriber_id)
+            SELECT @broadcast, address_id, subscriber_id FROM freezing WHERE reason = 0 ORDER BY address_id, subscriber_id
+            ON CONFLICT (broadcast_id, address_id) DO NOTHING
             """);
-        SqliteLedger.Set(command, "@now", ledger.Now.ToStored());
-        SqliteLedger.Set(command, "@broadcast", broadcast.Value);
-        return command.ExecuteNonQuery() == 1;
-    });
+        recipients.Set("@broadcast", broadcast.Value);
+        recipients.ExecuteNonQuery();
 
-    public override Task<FreezeStep> FreezeNextRangeAsync(BroadcastId broadcast, AudienceRule rule, CancellationToken cancel) =>
-        _writer.WriteAsync(ledger => _freeze.NextRange(ledger, broadcast, rule));
-
-    public override async Task<bool> CompleteFreezeAsync(BroadcastId broadcast, CancellationToken cancel)
-    {
-        // The rows do not change any more, so where the shards end can be read before the transaction that writes them.
-        var ends = await Task.Run(() => _freeze.ReadShardEnds(broadcast, ShardSize), cancel);
-        return await _writer.WriteAsync(ledger => _freeze.Complete(ledger, broadcast, ends));
-    }
-
-    public override Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel) =>
-        _writer.WriteAsync<IReadOnlyList<TakenShard>>(ledger =>
-        {
-            var command = ledger.Prepared("""
-                UPDATE shards SET epoch = epoch + 1
-                WHERE broadcast_id = @broadcast AND pending + sending + deferred + uncertain > 0
-                RETURNING id, number, first_address, last_address, epoch, (SELECT b.site_id FROM broadcasts b WHERE b.id = broadcast_id)
-                """);
-            SqliteLedger.Set(command, "@broadcast", broadcast.Value);
-            ledger.Around(Failpoint.BeforeTakeShardsCommit, Failpoint.AfterTakeShardsCommit);
-            var shards = new List<TakenShard>();
-            using var reader = command.ExecuteReader();
-            while (reader.Read())
-            {
-                shards.Add(new TakenShard(
-                    new ShardId(reader.GetInt64(0)),
-                    broadcast,
-                    new SiteId(reader.GetInt64(5)),
-                    reader.GetInt32(1),
-                    new AddressId(reader.GetInt64(2)),
-                    new AddressId(reader.GetInt64(3)),
-                    reader.GetInt32(4)));
-            }
-
-            shards.Sort((a, b) => a.Number.CompareTo(b.Number));
-            return shards;
-        });
-
-    public override Task<IReadOnlyList<Candidate>> ReadPendingAsync(TakenShard shard, AddressId after, int limit, CancellationToken cancel) =>
-        ReadAsync(shard, limit, "AND r.address_id > @after AND r.state = 0", after.Value, cancel);
-
-    public override Task<IReadOnlyList<Candidate>> ReadDueAsync(TakenShard shard, RecipientState state, int limit, CancellationToken cancel) =>
-        ReadAsync(
-            shard,
-            limit,
-            state == RecipientState.Uncertain ? "AND r.state = 9 AND r.resent = 0" : "AND r.state = 2 AND r.not_before <= @now",
-            shard.First.Value - 1,
-            cancel);
-
-    public override async Task<DateTimeOffset?> NextDueAsync(TakenShard shard, CancellationToken cancel)
-    {
-        await using var connection = database.Connect();
-        await using var command = connection.CreateCommand();
-        command.CommandText = """
-            SELECT MIN(not_before) FROM recipients
-            WHERE broadcast_id = @broadcast AND address_id BETWEEN @first AND @last AND state = 2
-            """;
-        command.Parameters.AddWithValue("@broadcast", shard.Broadcast.Value);
-        command.Parameters.AddWithValue("@first", shard.First.Value);
-        command.Parameters.AddWithValue("@last", shard.Last.Value);
-        return await command.ExecuteScalarAsync(cancel) is long at ? Times.FromStored(at) : null;
-    }
-
-    public override Task<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel) => _writer.ExchangeAsync(exchange);
-
-    public override Task<bool> HoldAsync(BroadcastId broadcast, string reason, CancellationToken cancel) => HoldAsync(broadcast, "sending", reason);
-
-    public override Task<bool> HoldBeforeStartAsync(BroadcastId broadcast, string reason, CancellationToken cancel) => HoldAsync(broadcast, "scheduled", reason);
-
-    public override async Task CancelRowsAsync(BroadcastId broadcast, CancellationToken cancel)
-    {
-        await CompleteFreezeAsync(broadcast, cancel);
-        while (!cancel.IsCancellationRequested && await _writer.WriteAsync(ledger => CancelNextShard(ledger, broadcast)))
-        {
-        }
-    }
-
-    public override async Task<string?> CloseAsync(BroadcastId broadcast, CancellationToken cancel)
-    {
-        var closed = await _writer.WriteAsync(ledger =>
-        {
-            ledger.Around(Failpoint.BeforeCloseCommit, Failpoint.AfterCloseCommit);
-            var command = ledger.Prepared("""
-                UPDATE broadcasts SET status = 'sent', finished_at = @now, updated_at = @now,
-                    status_reason = CASE WHEN recipients = 0 THEN 'Nobody matched.' END
-                WHERE id = @broadcast AND status = 'sending' AND frozen_at IS NOT NULL
-                  AND matched = recipients + excluded + unsubscribed + suppressed_before + duplicate_addresses
-                  AND recipients = (SELECT COUNT(*) FROM recipients r WHERE r.broadcast_id = @broadcast)
-                  AND (excluded, unsubscribed, suppressed_before, duplicate_addresses) =
-                      (SELECT COALESCE(SUM(l.reason = 1), 0), COALESCE(SUM(l.reason = 2), 0), COALESCE(SUM(l.reason = 3), 0), COALESCE(SUM(l.reason = 4), 0)
-                       FROM left_out l WHERE l.broadcast_id = @broadcast)
-                  AND (SELECT COALESCE(SUM(accepted), 0) FROM shards WHERE broadcast_id = @broadcast) =
-                      (SELECT COUNT(*) FROM recipients r WHERE r.broadcast_id = @broadcast AND r.state = 3)
-                  AND NOT EXISTS (SELECT 1 FROM recipients r WHERE r.broadcast_id = @broadcast AND (r.state IN (0, 1, 2) OR (r.state = 9 AND r.resent = 0)))
-                """);
-            SqliteLedger.Set(command, "@now", ledger.Now.ToStored());
-            SqliteLedger.Set(command, "@broadcast", broadcast.Value);
-            return command.ExecuteNonQuery() == 1;
-        });
-        return closed ? null : "The receipt does not add up: the rows counted now are not the figures written when the audience was frozen.";
-    }
-
-    public override async Task<IReadOnlyList<BroadcastId>> RecountAsync(DateTimeOffset since, CancellationToken cancel)
-    {
-        await using var connection = database.Connect();
-        await using var command = connection.CreateCommand();
-        // One statement is one snapshot: counts and rows of the same instant.
-        command.CommandText = """
-            SELECT b.id FROM broadcasts b
-            WHERE b.frozen_at IS NOT NULL AND (b.updated_at >= @since OR b.status IN ('sending', 'paused', 'held'))
-              AND (SELECT COALESCE(SUM(pending), 0) || ' ' || COALESCE(SUM(sending), 0) || ' ' || COALESCE(SUM(deferred), 0) || ' ' || COALESCE(SUM(accepted), 0) || ' ' || COALESCE(SUM(refused), 0) || ' ' ||
-                          COALESCE(SUM(expired), 0) || ' ' || COALESCE(SUM(suppressed), 0) || ' ' || COALESCE(SUM(render_failed), 0) || ' ' ||
-                          COALESCE(SUM(canceled), 0) || ' ' || COALESCE(SUM(uncertain), 0) FROM shards WHERE broadcast_id = b.id)
-               <> (SELECT COALESCE(SUM(state = 0), 0) || ' ' || COALESCE(SUM(state = 1), 0) || ' ' || COALESCE(SUM(state = 2), 0) || ' ' || COALESCE(SUM(state = 3), 0) || ' ' ||
-                          COALESCE(SUM(state = 4), 0) || ' ' || COALESCE(SUM(state = 5), 0) || ' ' || COALESCE(SUM(state = 6), 0) || ' ' || COALESCE(SUM(state = 7), 0) || ' ' ||
-                          COALESCE(SUM(state = 8), 0) || ' ' || COALESCE(SUM(state = 9), 0) FROM recipients WHERE broadcast_id = b.id)
-            """;
-        command.Parameters.AddWithValue("@since", since.ToStored());
-        var differing = new List<BroadcastId>();
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        while (await reader.ReadAsync(cancel))
-        {
-            differing.Add(new BroadcastId(reader.GetInt64(0)));
-        }
-
-        return differing;
-    }
-
-    public override ValueTask DisposeAsync() => _writer.DisposeAsync();
-
-    private Task<bool> HoldAsync(BroadcastId broadcast, string from, string reason) => _writer.WriteAsync(ledger =>
-    {
-        var command = ledger.Prepared("UPDATE broadcasts SET status = 'held', status_reason = @reason, updated_at = @now WHERE id = @broadcast AND status = @from");
-        SqliteLedger.Set(command, "@reason", reason);
-        SqliteLedger.Set(command, "@now", ledger.Now.ToStored());
-        SqliteLedger.Set(command, "@broadcast", broadcast.Value);
-        SqliteLedger.Set(command, "@from", from);
-        return command.ExecuteNonQuery() == 1;
-    });
-
-    private static bool CancelNextShard(SqliteLedger ledger, BroadcastId broadcast)
-    {
-        var next = ledger.Prepared("""
-            SELECT sh.id, sh.first_address, sh.last_address FROM shards sh JOIN broadcasts b ON b.id = sh.broadcast_id
-            WHERE sh.broadcast_id = @broadcast AND sh.pending + sh.deferred > 0 AND b.status = 'canceled' LIMIT 1
+        var leftOut = ledger.Prepared("""
+            INSERT INTO left_out (broadcast_id, subscriber_id, address_id, reason)
+            SELECT @broadcast, f.subscriber_id, f.address_id, CASE WHEN f.reason = 0 THEN 4 ELSE f.reason END FROM freezing f
+            WHERE f.reason > 0 OR NOT EXISTS (
+                SELECT 1 FROM recipients r WHERE r.broadcast_id = @broadcast AND r.address_id = f.address_id AND r.subscriber_id = f.subscriber_id)
+            ORDER BY f.subscriber_id
             """);
-        SqliteLedger.Set(next, "@broadcast", broadcast.Value);
-        long shard, first, last;
-        using (var reader = next.ExecuteReader())
-        {
-            if (!reader.Read())
-            {
-                return false;
-            }
-
-            (shard, first, last) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
-        }
-
-        ledger.Around(Failpoint.BeforeCancelShardCommit, Failpoint.AfterCancelShardCommit);
-        var rows = ledger.Prepared(CancelShard);
-        SqliteLedger.Set(rows, "@now", ledger.Now.ToStored());
-        SqliteLedger.Set(rows, "@broadcast", broadcast.Value);
-        SqliteLedger.Set(rows, "@first", first);
-        SqliteLedger.Set(rows, "@last", last);
-        rows.ExecuteNonQuery();
-        // Both figures go to canceled together: they were exactly these rows.
-        var counts = ledger.Prepared("UPDATE shards SET canceled = canceled + pending + deferred, pending = 0, deferred = 0 WHERE id = @shard");
-        SqliteLedger.Set(counts, "@shard", shard);
-        counts.ExecuteNonQuery();
-        return true;
+        leftOut.Set("@broadcast", broadcast.Value);
+        leftOut.ExecuteNonQuery();
+        return matched;
     }
 
-    private async Task<IReadOnlyList<Candidate>> ReadAsync(TakenShard shard, int limit, string condition, long after, CancellationToken cancel)
+    /// <summary>Everybody of the range whom the rule matches, with the first reason that leaves them out.</summary>
+    private static long Select(SqliteLedger ledger, AudienceRule rule, long from, long to)
     {
-        await using var connection = database.Connect();
-        await using var command = connection.CreateCommand();
-        var sql = new StringBuilder(CandidateColumns)
-            .Append(" WHERE r.broadcast_id = @broadcast AND r.address_id BETWEEN @first AND @last ")
-            .Append(condition)
-            .Append(" ORDER BY r.address_id LIMIT @limit");
-        command.CommandText = sql.ToString();
-        command.Parameters.AddWithValue("@broadcast", shard.Broadcast.Value);
-        command.Parameters.AddWithValue("@first", Math.Max(shard.First.Value, after + 1));
-        command.Parameters.AddWithValue("@last", shard.Last.Value);
-        command.Parameters.AddWithValue("@after", after);
-        command.Parameters.AddWithValue("@now", clock.GetUtcNow().ToStored());
-        command.Parameters.AddWithValue("@limit", limit);
-        var candidates = new List<Candidate>();
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        while (await reader.ReadAsync(cancel))
-        {
-            candidates.Add(Read(shard, reader));
-        }
-
-        return candidates;
+        using var select = ledger.Fresh();
+        select.Set("@from", from);
+        select.Set("@to", to);
+        var where = new SqliteAudienceSql(select, rule, ranged: true);
+        select.CommandText = string.Create(CultureInfo.InvariantCulture, $"""
+            INSERT INTO freezing (subscriber_id, address_id, reason)
+            SELECT s.id, s.address_id, {where.Reason} FROM subscribers s WHERE {where.Matched}
+            """);
+        return select.ExecuteNonQuery();
     }
-
-    private static Candidate Read(TakenShard shard, SqliteDataReader reader) => new()
-    {
-        Shard = shard,
-        Address = new AddressId(reader.GetInt64(0)),
-        Subscriber = new SubscriberId(reader.GetInt64(1)),
-        Attempts = reader.GetInt32(2),
-        FirstAt = reader.IsDBNull(3) ? null : Times.FromStored(reader.GetInt64(3)),
-        Email = reader.GetString(4),
-        Uuid = reader.GetString(5),
-        FirstName = reader.IsDBNull(6) ? null : reader.GetString(6),
-        LastName = reader.IsDBNull(7) ? null : reader.GetString(7),
-        Fields = reader.GetString(8),
-        Tags = reader.IsDBNull(9) ? [] : reader.GetString(9).Split('\u001f'),
-    };
 }

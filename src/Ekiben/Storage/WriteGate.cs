@@ -1,7 +1,7 @@
-namespace Ekiben.Storage.Sqlite;
+namespace Ekiben.Storage;
 
 /// <summary>
-/// SQLite has one writer. Inside this process every write waits here instead of in SQLite's own busy loop, which is neither fair nor first-come:
+/// The ledger has one writer. Inside this process every write waits here instead of in a database's own queue, which knows no order:
 /// people's writes first, then the ledger's batches, each in order of arrival (ledger.md rule 23).
 /// </summary>
 internal sealed class WriteGate

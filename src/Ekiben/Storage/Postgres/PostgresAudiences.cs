@@ -1,0 +1,277 @@
+using System.Globalization;
+using System.Text;
+using Ekiben.Segments;
+using Npgsql;
+
+namespace Ekiben.Storage.Postgres;
+
+/// <summary>Audience rules as SQL with parameters; nothing a client wrote is ever part of the text.</summary>
+internal sealed class PostgresAudiences(PostgresDatabase database) : Audiences
+{
+    public override async Task<AudienceCount> CountAsync(AudienceRule rule, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel);
+        await using var command = (NpgsqlCommand)connection.CreateCommand();
+        var where = new PostgresAudienceSql(command, rule);
+        // The duplicates: people with reason 0 whose address another such person with a lower id has.
+        command.CommandText = $"""
+            WITH audience AS (SELECT s.id, s.address_id, {where.Reason} AS reason FROM subscribers s WHERE {where.Matched})
+            SELECT COUNT(*),
+                   COUNT(*) FILTER (WHERE reason = 1), COUNT(*) FILTER (WHERE reason = 2), COUNT(*) FILTER (WHERE reason = 3),
+                   (SELECT COUNT(*) - COUNT(DISTINCT address_id) FROM audience WHERE reason = 0)
+            FROM audience
+            """;
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        await reader.ReadAsync(cancel);
+        return new AudienceCount(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4));
+    }
+
+    public override async Task<IReadOnlyList<SubscriberId>> SampleAsync(AudienceRule rule, SubscriberId after, int limit, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel);
+        await using var command = (NpgsqlCommand)connection.CreateCommand();
+        var where = new PostgresAudienceSql(command, rule);
+        command.CommandText = $"""
+            SELECT s.id FROM subscribers s
+            WHERE s.id > @after AND {where.Matched} AND {where.Reason} = 0
+            ORDER BY s.id LIMIT @limit
+            """;
+        command.Parameters.AddWithValue("@after", after.Value);
+        command.Parameters.AddWithValue("@limit", limit);
+        var ids = new List<SubscriberId>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+        {
+            ids.Add(new SubscriberId(reader.GetInt64(0)));
+        }
+
+        return ids;
+    }
+
+    public override async Task<IReadOnlyList<SubscriberId>> MatchedAsync(AudienceRule rule, int skip, int limit, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel);
+        await using var command = (NpgsqlCommand)connection.CreateCommand();
+        var where = new PostgresAudienceSql(command, rule);
+        command.CommandText = $"SELECT s.id FROM subscribers s WHERE {where.Matched} ORDER BY s.id LIMIT @limit OFFSET @skip";
+        command.Parameters.AddWithValue("@limit", limit);
+        command.Parameters.AddWithValue("@skip", skip);
+        var ids = new List<SubscriberId>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+        {
+            ids.Add(new SubscriberId(reader.GetInt64(0)));
+        }
+
+        return ids;
+    }
+
+    public override async Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel);
+        await using var command = (NpgsqlCommand)connection.CreateCommand();
+        var where = new PostgresAudienceSql(command, rule);
+        var blanks = fields.Select((field, index) => $"{where.IsBlank(field)} AS blank{index}");
+        var sums = fields.Select((_, index) => $"COUNT(*) FILTER (WHERE blank{index})");
+        // Of people who share an address the one with the lowest id is a recipient.
+        command.CommandText = $"""
+            SELECT {string.Join(", ", sums)} FROM (
+                SELECT DISTINCT ON (s.address_id) {string.Join(", ", blanks)} FROM subscribers s
+                WHERE {where.Matched} AND {where.Reason} = 0
+                ORDER BY s.address_id, s.id) AS people
+            """;
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        await reader.ReadAsync(cancel);
+        return [.. Enumerable.Range(0, fields.Count).Select(reader.GetInt64)];
+    }
+
+    public override async Task<IReadOnlyList<string>> UnknownTagsAsync(SiteId site, IReadOnlyList<string> names, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel);
+        await using var command = (NpgsqlCommand)connection.CreateCommand();
+        command.CommandText = "SELECT 1 FROM tags WHERE site_id = @site AND lower(name) = @name AND discarded_at IS NULL LIMIT 1";
+        command.Parameters.AddWithValue("@site", site.Value);
+        var name = command.Parameters.AddWithValue("@name", "");
+        var unknown = new List<string>();
+        foreach (var tag in names)
+        {
+            name.Value = Words.AsciiLower(tag);
+            if (await command.ExecuteScalarAsync(cancel) is null)
+            {
+                unknown.Add(tag);
+            }
+        }
+
+        return unknown;
+    }
+}
+
+/// <summary>The two expressions of a rule over <c>subscribers s</c>: who matches, and the first reason that leaves a matched person out (0 = none).</summary>
+internal sealed class PostgresAudienceSql
+{
+    private const string LastEventAt = "(SELECT MAX(e.at) FROM events e WHERE e.subscriber_id = s.id)";
+
+    private readonly NpgsqlCommand _command;
+    private readonly string _range;
+
+    /// <param name="command">Gets the parameters.</param>
+    /// <param name="rule">Whom.</param>
+    /// <param name="ranged">True for the freeze, which walks subscriber ids: the statement sets @from (exclusive) and @to, and the tag look-ups keep to them.</param>
+    public PostgresAudienceSql(NpgsqlCommand command, AudienceRule rule, bool ranged = false)
+    {
+        _command = command;
+        _range = ranged ? "st.subscriber_id > @from AND st.subscriber_id <= @to AND " : "";
+        command.Parameters.AddWithValue("@audience_site", rule.Site.Value);
+
+        var matched = new StringBuilder(ranged ? "s.site_id = @audience_site AND s.id > @from AND s.id <= @to" : "s.site_id = @audience_site");
+        if (rule.InclusiveTags.Count > 0)
+        {
+            matched.Append(" AND ").Append(HasAny(rule.InclusiveTags));
+        }
+
+        if (rule.Segment is { } segment)
+        {
+            matched.Append(" AND ").Append(Condition(segment));
+        }
+
+        Matched = matched.ToString();
+        var excluded = rule.ExclusiveTags.Count > 0 ? $"WHEN {HasAny(rule.ExclusiveTags)} THEN 1 " : "";
+        Reason = $"""
+            CASE {excluded}WHEN s.unsubscribed_at IS NOT NULL THEN 2
+                 WHEN EXISTS (SELECT 1 FROM suppressions p WHERE p.site_id = s.site_id AND p.address_id = s.address_id) THEN 3
+                 ELSE 0 END
+            """;
+    }
+
+    public string Matched { get; }
+
+    public string Reason { get; }
+
+    /// <summary>True when a template finds nothing there, or blanks only.</summary>
+    public string IsBlank(SubscriberField field)
+    {
+        var custom = TextOf(Json(field.Name));
+        var value = (field.IsCustom, field.Name) switch
+        {
+            (true, _) => custom,
+            (false, "first_name") => $"COALESCE(s.first_name, {custom})",
+            (false, "last_name") => $"COALESCE(s.last_name, {custom})",
+            _ => throw new InvalidOperationException($"no column for {field.Name}"),
+        };
+        return $"(btrim(COALESCE({value}, ''), {Parameter(" \t\r\n")}) = '')";
+    }
+
+    /// <summary>True when the person carries any of the tags; a name that is no tag matches nobody. The tags are looked up once a statement.</summary>
+    private string HasAny(IReadOnlyList<string> names)
+    {
+        var parameter = Parameter(names.Select(Words.AsciiLower).ToArray());
+        return $"""
+            s.id IN (SELECT st.subscriber_id FROM subscriber_tags st WHERE {_range}st.tag_id IN (
+                SELECT t.id FROM tags t WHERE t.site_id = @audience_site AND t.discarded_at IS NULL AND lower(t.name) = ANY({parameter})))
+            """;
+    }
+
+    private string Condition(SegmentRule rule) => rule switch
+    {
+        SegmentRule.All all => "(" + string.Join(" AND ", all.Rules.Select(Condition)) + ")",
+        SegmentRule.Any any => "(" + string.Join(" OR ", any.Rules.Select(Condition)) + ")",
+        // IS NOT TRUE: a missing field makes a test NULL, and "not" of that is true.
+        SegmentRule.Not not => $"({Condition(not.Rule)} IS NOT TRUE)",
+        SegmentRule.HasTag tag => $"({HasAny([tag.Name])})",
+        SegmentRule.FieldIs field => $"({Field(field)})",
+        _ => throw new InvalidOperationException($"no SQL for {rule.GetType().Name}"),
+    };
+
+    /// <summary>
+    /// The comparisons are SQLite's, so that a rule means the same on each database: texts without regard to the case of A to Z, a text never
+    /// equal to a number but above every number, true and false as 1 and 0.
+    /// </summary>
+    private string Field(SegmentRule.FieldIs field)
+    {
+        // A built-in text has no number in it: what is compared with it is compared as text.
+        var (text, number, isText) = field.Name switch
+        {
+            "email" => ("(SELECT a.normalised FROM addresses a WHERE a.id = s.address_id)", null, ""),
+            "first_name" => ("s.first_name", null, ""),
+            "last_name" => ("s.last_name", null, ""),
+            "created_at" => ("CAST(s.created_at AS text)", "s.created_at", "FALSE"),
+            "updated_at" => ("CAST(s.updated_at AS text)", "s.updated_at", "FALSE"),
+            "unsubscribed_at" => ("CAST(s.unsubscribed_at AS text)", "s.unsubscribed_at", "FALSE"),
+            "last_event_at" => ($"CAST({LastEventAt} AS text)", LastEventAt, "FALSE"),
+            _ => OfJson(Json(field.Name.Replace("\"", "", StringComparison.Ordinal))),
+        };
+        if (field.Test is FieldTest.Exists or FieldTest.Missing)
+        {
+            return $"COALESCE({text}, '') {(field.Test is FieldTest.Exists ? "<>" : "=")} ''";
+        }
+
+        var value = field.Name is "created_at" or "updated_at" or "unsubscribed_at" or "last_event_at" ? TimeValue(field.Value) : Value(field.Value);
+        if (field.Test is FieldTest.Contains or FieldTest.StartsWith or FieldTest.EndsWith)
+        {
+            var part = $"lower({Parameter(Text(value))} COLLATE \"C\")";
+            return field.Test switch
+            {
+                FieldTest.Contains => $"position({part} IN lower({text} COLLATE \"C\")) > 0",
+                FieldTest.StartsWith => $"starts_with(lower({text} COLLATE \"C\"), {part})",
+                _ => $"right(lower({text} COLLATE \"C\"), length({part})) = {part}",
+            };
+        }
+
+        if (value is string || number is null)
+        {
+            var (left, right) = field.Value is string
+                ? ($"lower({text} COLLATE \"C\")", $"lower({Parameter(Text(value))} COLLATE \"C\")")
+                : ($"({text} COLLATE \"C\")", $"({Parameter(Text(value))} COLLATE \"C\")");
+            return Compare(field.Test, left, right, text, "");
+        }
+
+        // The parameter's own type decides otherwise whether a comparison is one of integers.
+        return Compare(field.Test, number, $"CAST({Parameter(value)} AS numeric)", text, isText);
+    }
+
+    private static string Compare(FieldTest test, string left, string right, string any, string isText) => test switch
+    {
+        FieldTest.Equal => $"{left} = {right}",
+        FieldTest.NotEqual => $"{any} IS NULL OR {left} IS DISTINCT FROM {right}",
+        FieldTest.Greater => $"{left} > {right}{Or(isText)}",
+        FieldTest.GreaterOrEqual => $"{left} >= {right}{Or(isText)}",
+        FieldTest.Less => $"{left} < {right}",
+        FieldTest.LessOrEqual => $"{left} <= {right}",
+        _ => throw new InvalidOperationException($"no SQL for {test}"),
+    };
+
+    private static string Or(string condition) => condition.Length > 0 ? $" OR {condition}" : "";
+
+    /// <summary>One value of the custom fields; NULL when there is none.</summary>
+    private string Json(string key) => $"(CAST(s.fields AS json) -> {Parameter(key)})";
+
+    private static string TextOf(string json) =>
+        $"(CASE json_typeof({json}) WHEN 'boolean' THEN (CASE CAST({json} AS text) WHEN 'true' THEN '1' ELSE '0' END) ELSE {json} #>> '{{}}' END)";
+
+    private static (string Text, string? Number, string IsText) OfJson(string json) => (
+        TextOf(json),
+        $"(CASE json_typeof({json}) WHEN 'number' THEN CAST({json} #>> '{{}}' AS numeric) WHEN 'boolean' THEN (CASE CAST({json} AS text) WHEN 'true' THEN 1 ELSE 0 END) END)",
+        $"json_typeof({json}) IN ('string', 'array', 'object')");
+
+    private static object Value(object? value) => value switch
+    {
+        bool flag => flag ? 1L : 0L,
+        null => "",
+        _ => value,
+    };
+
+    /// <summary>A time may be given as ISO 8601 or as stored milliseconds; an unreadable one compares as text, so it matches nobody.</summary>
+    private static object TimeValue(object? value) =>
+        value is string text && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+            ? at.ToStored()
+            : Value(value);
+
+    private static string Text(object value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+
+    private string Parameter(object value)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"@audience_{_command.Parameters.Count}");
+        _command.Parameters.AddWithValue(name, value);
+        return name;
+    }
+}
