@@ -222,7 +222,7 @@ public class LedgerTests(PostgresFixture postgres) : IClassFixture<PostgresFixtu
     public async Task An_import_adds_changes_and_brings_tags_back(string database)
     {
         await using var ledger = await StartAsync(database);
-        await ledger.Site.ImportAsync(new { email = "A@Example.com", first_name = "An\0n", tags = "x,y", plan = "a\0b" });
+        await ledger.Site.ImportAsync(new { email = "A@Example.com", first_name = "Ann", tags = "x,y", plan = "a\0b" });
         await ledger.Site.ImportAsync(new { email = "a@example.com", last_name = "Lee", remove_tags = "Y", tags = "z" });
         await using var db = ledger.App.Database.Open(ledger.Site.Id);
         var person = await db.Subscribers.SingleAsync(Cancel);
