@@ -100,18 +100,20 @@ internal sealed class PointedSend : IAsyncDisposable
         (await client.PostAsJsonAsync("api/v1/batch/subscribers", new { subscribers = people }, Cancel)).EnsureSuccessStatusCode();
         // Larger than one block of the conversation, so that there is a middle to die in.
         var content = string.Concat(Enumerable.Repeat("<p>Hello, this is a paragraph of the news that fills a line or two.</p>\n", 600));
-        var item = new { name = "n", subject = "Hi", content, type = "plain", uncertain_policy = policy, send_at = "2022-12-13 12:50", approved = true, batch_size_per_hour = cancels ? 1 : (int?)null };
+        var item = new { name = "n", subject = "Hi", content, type = "plain", uncertain_policy = policy, send_at = "2022-12-13 12:50", approved = true, batch_size_per_hour = cancels ? 10 : (int?)null };
         try
         {
-            await client.PostAsJsonAsync("api/v1/batch/broadcasts", new { broadcasts = new[] { item } }, Cancel);
+            using var answer = await client.PostAsJsonAsync("api/v1/batch/broadcasts", new { broadcasts = new[] { item } }, Cancel);
+            var text = await answer.Content.ReadAsStringAsync(Cancel);
+            Assert.Contains("\"results\":1", text, StringComparison.Ordinal);
             if (cancels)
             {
-                // At one an hour: one is sent, and the others are there to be canceled.
+                // At the slowest rate: one is sent, and the others are there to be canceled.
                 await UntilAsync(client, 1, receipt => receipt.Number("accepted") == 1);
-                await client.PostAsync("api/ekiben/v1/broadcasts/1/cancellation", null, Cancel);
+                (await client.PostAsync("api/ekiben/v1/broadcasts/1/cancellation", null, Cancel)).EnsureSuccessStatusCode();
             }
         }
-        catch (HttpRequestException)
+        catch (HttpRequestException broken) when (broken.StatusCode is null)
         {
             // What was asked for is stored before it is answered, and the server may die between the two: the caller looks at what is stored.
         }
