@@ -295,7 +295,8 @@ internal sealed partial class SqliteGroupWriter : IAsyncDisposable
 
         public void Answer() => TrySetResult(_answer!);
 
-        public void Fail(Exception exception) => TrySetException(exception);
+        /// <summary>Its caller goes on elsewhere: this is the writer's thread.</summary>
+        public void Fail(Exception exception) => ThreadPool.QueueUserWorkItem(_ => TrySetException(exception));
     }
 
     private static partial class Log
