@@ -30,10 +30,13 @@ internal sealed class PointedSend : IAsyncDisposable
 
     private string Folder => _data.File("data");
 
-    public static async Task<PointedSend> StartAsync(int connections, CancellationToken cancel)
+    /// <param name="connections">To the relay.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <param name="oneByOne">The relay does not offer PIPELINING: no message is begun behind another's end.</param>
+    public static async Task<PointedSend> StartAsync(int connections, CancellationToken cancel, bool oneByOne = false)
     {
 #pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's.
-        var sink = await SmtpSink.StartAsync(new SmtpSinkOptions { KeepMessages = true }, TimeProvider.System, cancel);
+        var sink = await SmtpSink.StartAsync(new SmtpSinkOptions { KeepMessages = true, Pipelining = !oneByOne }, TimeProvider.System, cancel);
 #pragma warning restore RS0030
         var send = new PointedSend(sink, connections, cancel);
         var made = await EkibenProcess.RunAsync(cancel, "site", "create", "Crash", "--data", send.Folder, "--json");
@@ -56,13 +59,15 @@ internal sealed class PointedSend : IAsyncDisposable
             {
                 await using var server = await ServeAsync(point);
                 await PostAsync(server, policy, cancels);
-                await server.EndedAsync(Cancel);
+                await DiesAsync(server.EndedAsync(Cancel), point);
                 Assert.Equal(Killed, server.ExitCode);
             }
             else
             {
                 // It finds its work as it starts, and may be dead before it has said where it listens.
-                var run = await EkibenProcess.RunAsync(Armed(point), null, Cancel, "serve", "--data", Folder, "--urls", "http://127.0.0.1:0", "--relay", Relay);
+                var running = EkibenProcess.RunAsync(Armed(point), null, Cancel, "serve", "--data", Folder, "--urls", "http://127.0.0.1:0", "--relay", Relay);
+                await DiesAsync(running, point);
+                var run = await running;
                 Assert.Equal(Killed, run.ExitCode);
             }
 
@@ -85,6 +90,26 @@ internal sealed class PointedSend : IAsyncDisposable
     {
         await _sink.DisposeAsync();
         _data.Dispose();
+    }
+
+    /// <summary>Waits for the server's end. One that has sent everything without passing the point would never end.</summary>
+    private async Task DiesAsync(Task ended, string point)
+    {
+        for (var looks = 0; looks < 5;)
+        {
+#pragma warning disable RS0030 // A real process lives in real time.
+            var look = Task.Delay(TimeSpan.FromSeconds(1), Cancel);
+#pragma warning restore RS0030
+            if (await Task.WhenAny(ended, look) == ended)
+            {
+                await ended;
+                return;
+            }
+
+            looks += Count("SELECT COUNT(*) FROM broadcasts WHERE status = 'sent'") > 0 ? 1 : 0;
+        }
+
+        Assert.Fail($"everything was sent and {point} was not passed");
     }
 
     private string Relay => $"smtp://{_sink.EndPoint}?connections={_connections}";
