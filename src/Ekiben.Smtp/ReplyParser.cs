@@ -49,9 +49,6 @@ internal sealed class ReplyParser
 
     public ReplyFault Fault { get; private set; }
 
-    /// <summary>True when a reply has begun and has not ended.</summary>
-    public bool IsInside => !_isComplete && (_lineLength > 0 || _lines > 0);
-
     /// <summary>The lines without their codes, each ended by LF. Valid until more is read.</summary>
     public ReadOnlySpan<byte> Text => _text.AsSpan(0, _textLength);
 

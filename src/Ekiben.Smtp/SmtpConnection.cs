@@ -121,6 +121,7 @@ public sealed class SmtpConnection : IAsyncDisposable
         {
             if (_session.IsReadyForBody)
             {
+                _passed?.Invoke(SmtpMoment.DataAllowed);
                 _session.SendBody();
             }
 
@@ -213,12 +214,7 @@ public sealed class SmtpConnection : IAsyncDisposable
             }
             else
             {
-                var wasReady = _session.IsReadyForBody;
                 _session.Receive(received.Span);
-                if (!wasReady && _session.IsReadyForBody)
-                {
-                    _passed?.Invoke(SmtpMoment.DataAllowed);
-                }
             }
         }
 

@@ -51,7 +51,7 @@ public enum SmtpMoment
     /// <summary>DATA was written.</summary>
     DataWritten,
 
-    /// <summary>354 was read.</summary>
+    /// <summary>354 was read, and the body is next.</summary>
     DataAllowed,
 
     /// <summary>A block of the body was written, its end was not.</summary>

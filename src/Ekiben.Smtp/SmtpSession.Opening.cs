@@ -74,7 +74,7 @@ internal sealed partial class SmtpSession
         if (command == Command.Rset)
         {
             PeerMisbehaved |= Pipelines;
-            Break($"the server refused RSET: {reply}", SmtpPhase.Mail, isPermanent: false, reply);
+            Break($"the server refused RSET: {reply}", SmtpPhase.Mail, isPermanent: false);
         }
         else if (_replies.Code < 400)
         {
@@ -84,7 +84,7 @@ internal sealed partial class SmtpSession
         {
             var permanent = _replies.Code >= 500;
             var what = command == Command.Auth && permanent ? "refuses the user name or password" : permanent ? "refuses us" : "does not want us now";
-            Break($"{what}: {reply}", PhaseOf(command), permanent, reply);
+            Break($"{what}: {reply}", PhaseOf(command), permanent);
         }
     }
 

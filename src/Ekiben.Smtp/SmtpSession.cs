@@ -193,10 +193,10 @@ internal sealed partial class SmtpSession
     }
 
     /// <summary>Closes, and gives every message that has none its outcome.</summary>
-    private void Break(string reason, SmtpPhase phase, bool isPermanent, SmtpReply? reply = null)
+    private void Break(string reason, SmtpPhase phase, bool isPermanent)
     {
         State = SmtpSessionState.Closed;
-        Failure = new SmtpFailure(phase, reason, isPermanent, reply);
+        Failure = new SmtpFailure(phase, reason, isPermanent);
         EndMessages(reason);
         _expected.Clear();
         _commands.Clear();
@@ -257,5 +257,4 @@ internal enum SmtpSessionState
 /// <param name="Phase">Where it stood.</param>
 /// <param name="Reason">For people.</param>
 /// <param name="IsPermanent">Trying again does not help.</param>
-/// <param name="Reply">The server's words, where it was its decision.</param>
-internal sealed record SmtpFailure(SmtpPhase Phase, string Reason, bool IsPermanent, SmtpReply? Reply);
+internal sealed record SmtpFailure(SmtpPhase Phase, string Reason, bool IsPermanent);

@@ -41,9 +41,6 @@ internal sealed class Transaction
     /// <summary>True once all of the dot was handed out.</summary>
     public bool BodyIsOut => BodyQueued && _terminator == Terminator.Length;
 
-    /// <summary>True once some of the body was handed out.</summary>
-    public bool BodyHasBegun => BodyQueued && (_position > 0 || _terminator > 0);
-
     /// <summary>The end of a message, and whether nobody is to have it.</summary>
     private static ReadOnlySpan<byte> Terminator => ".\r\n"u8;
 

@@ -14,6 +14,12 @@ namespace Ekiben.Smtp;
 /// </summary>
 internal sealed class Wire : IDisposable
 {
+    /// <summary>
+    /// Octets that the system holds for us. Its own choice on loopback is 2.5 MB, whole messages: all of them have "left" when the connection dies
+    /// in the middle, and are uncertain for nothing.
+    /// </summary>
+    private const int SendBuffer = 128 * 1024;
+
     /// <summary>Most messages and the commands of the next fit into one write.</summary>
     private const int WriteSize = 64 * 1024;
 
@@ -72,7 +78,7 @@ internal sealed class Wire : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, patience.Token);
 
         // With Nagle's algorithm a small write waits some 40 ms for a delayed acknowledgement.
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, SendBufferSize = SendBuffer };
         try
         {
             if (IPAddress.TryParse(options.Host, out var address))

@@ -13,6 +13,7 @@ internal sealed class BroadcastFeed
     private const int MaxPage = 200;
 
     private readonly SendQueue _queue;
+    private readonly RunState _state;
     private readonly TimeProvider _clock;
     private readonly int _page;
     private readonly ShardCursor[] _shards;
@@ -23,17 +24,16 @@ internal sealed class BroadcastFeed
     /// <param name="queue">The ledger.</param>
     /// <param name="shards">What this run owns.</param>
     /// <param name="perHour">With a rate, only a minute's worth is read ahead (three pages), so that people's data is fresh when they are written to.</param>
+    /// <param name="state">Is told when there is nothing to do but to wait.</param>
     /// <param name="clock">The clock.</param>
-    public BroadcastFeed(SendQueue queue, IReadOnlyList<TakenShard> shards, int? perHour, TimeProvider clock)
+    public BroadcastFeed(SendQueue queue, IReadOnlyList<TakenShard> shards, int? perHour, RunState state, TimeProvider clock)
     {
+        _state = state;
         _queue = queue;
         _clock = clock;
         _page = perHour is { } rate ? Math.Clamp(rate / 180, 1, MaxPage) : MaxPage;
         _shards = [.. shards.Select(shard => new ShardCursor(shard))];
     }
-
-    /// <summary>When the next deferred row is due, while there is nothing else to do; null otherwise.</summary>
-    public DateTimeOffset? WaitingUntil { get; private set; }
 
     /// <summary>Every row that may move, each once for each time that it may.</summary>
     public async IAsyncEnumerable<IReadOnlyList<Candidate>> ReadPagesAsync([EnumeratorCancellation] CancellationToken cancel)
@@ -64,14 +64,7 @@ internal sealed class BroadcastFeed
                 yield break;
             }
 
-            WaitingUntil = dueAt;
-            var wait = dueAt - _clock.GetUtcNow();
-            if (wait > TimeSpan.Zero)
-            {
-                await Task.Delay(wait, _clock, cancel);
-            }
-
-            WaitingUntil = null;
+            await _state.WaitAsync("The relay deferred the rest, and the next is tried again then", dueAt, _clock, cancel);
         }
     }
 

@@ -3,7 +3,7 @@ using Ekiben.Storage;
 
 namespace Ekiben.Broadcasts;
 
-/// <summary>A lane's slot at the relay, its exchanges, and its waiting.</summary>
+/// <summary>A lane's slot at the relay, its exchanges, and its back-off.</summary>
 internal sealed partial class BroadcastLane
 {
     /// <summary>A connection of this lane's slot; null after a wait because the relay could not be reached.</summary>
@@ -23,24 +23,30 @@ internal sealed partial class BroadcastLane
                 await ExchangeAsync(null);
             }
 
-            var connection = await _slot.ConnectAsync(ending.Token);
-            _backOff = FirstBackOff;
-            return connection;
+            return await _slot.ConnectAsync(ending.Token);
         }
         catch (RelayUnavailableException exception)
         {
-            await PauseAsync();
             if (exception.IsPermanent)
             {
+                await PauseAsync();
                 await work.Hold(exception.Message, CancellationToken.None);
                 await ending.CancelAsync();
                 return null;
             }
 
-            await WaitAsync(exception.Message, work.Clock.GetUtcNow() + _backOff);
-            _backOff = _backOff + _backOff > LongestBackOff ? LongestBackOff : _backOff + _backOff;
+            await BackOffAsync(exception.Message);
             return null;
         }
+    }
+
+    /// <summary>Waits for the relay, longer each time until it answers for a message.</summary>
+    private async ValueTask BackOffAsync(string reason)
+    {
+        await PauseAsync();
+        var wait = _backOff;
+        _backOff = wait + wait > LongestBackOff ? LongestBackOff : wait + wait;
+        await work.State.WaitAsync(reason.TrimEnd('.'), work.Clock.GetUtcNow() + wait, work.Clock, ending.Token);
     }
 
     /// <summary>Nothing new: what is on the wire gets its outcome, what is known is recorded, and the slot goes back.</summary>
@@ -95,17 +101,5 @@ internal sealed partial class BroadcastLane
         }
 
         return answer;
-    }
-
-    private async ValueTask WaitAsync(string what, DateTimeOffset until)
-    {
-        (work.State.WaitingFor, work.State.NextDueAt) = (what, until);
-        var wait = until - work.Clock.GetUtcNow();
-        if (wait > TimeSpan.Zero)
-        {
-            await Task.Delay(wait, work.Clock, ending.Token);
-        }
-
-        (work.State.WaitingFor, work.State.NextDueAt) = (null, null);
     }
 }

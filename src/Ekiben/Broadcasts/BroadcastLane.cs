@@ -35,6 +35,12 @@ internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSour
     /// <summary>Messages that a lane sends before it gives its slot to a lane that waits, so that a big broadcast does not keep a small one out.</summary>
     private const int FairShare = 20;
 
+    /// <summary>
+    /// Messages in a row that the relay may drop with their connections, two at most on each, before it is taken for one that cannot be reached.
+    /// Relays close connections now and then, and a message behind the last one that they take is dropped with it.
+    /// </summary>
+    private const int ToleratedLosses = 4;
+
     private RelayPool.RelaySlot? _slot;
     private int _sinceRented;
 
@@ -49,6 +55,11 @@ internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSour
 
     private Candidate? _outcomeOf;
     private TimeSpan _backOff = FirstBackOff;
+
+    /// <summary>Messages in a row that were not sent, and why the last one was not.</summary>
+    private int _notSent;
+
+    private string _whyNotSent = "";
 
     public async Task RunAsync()
     {
@@ -127,6 +138,14 @@ internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSour
     private async ValueTask BeginAsync(ComposedMessage message)
     {
         _made = message;
+        if (_notSent >= ToleratedLosses)
+        {
+            // One more is enough to wait again, until the relay answers for a message.
+            _notSent = ToleratedLosses - 1;
+            await BackOffAsync($"{work.Pool.Relay.Name} takes connections but no message: {_whyNotSent}");
+            return;
+        }
+
         if (await ConnectAsync() is not { } connection)
         {
             return;
@@ -135,7 +154,7 @@ internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSour
         if (await ClaimAsync(message) is { } until)
         {
             await PauseAsync();
-            await WaitAsync("the rate", until);
+            await work.State.WaitAsync("The rate allows the next message then", until, work.Clock, ending.Token);
         }
         else if (message.Claim is not null)
         {
@@ -207,9 +226,9 @@ internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSour
         if (answer is ClaimAnswer.Claimed claimed)
         {
             message.Claim = claimed;
-            if (work.State.WaitingFor is not null)
+            if (work.State.Waiting is not null)
             {
-                work.State.WaitingFor = null;
+                work.State.Waiting = null;
             }
 
             return null;
@@ -235,6 +254,15 @@ internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSour
     {
         var (candidate, claim) = (message.Candidate, message.Claim!);
         var outcome = await connection.CompleteAsync(abort);
+        if (outcome is DeliveryOutcome.NotSent notSent)
+        {
+            (_notSent, _whyNotSent) = (_notSent + 1, notSent.Reason);
+        }
+        else
+        {
+            (_notSent, _backOff) = (0, FirstBackOff);
+        }
+
         var problem = work.Watch.Attempted(outcome);
         var decision = RetryPolicy.Decide(outcome, claim.Attempt, claim.FirstAt, work.Clock.GetUtcNow(), candidate.Address.Value);
         if (decision.Suppress && work.Watch.RefusalsAreSuspect)

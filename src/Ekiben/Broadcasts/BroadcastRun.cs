@@ -147,7 +147,6 @@ internal sealed partial class BroadcastRun(
     {
         if (_broadcast.FrozenAt is null)
         {
-            State.Doing = "freezing the audience";
             var rule = AudienceRule.Of(_site.Id, _manifest);
             FreezeStep step;
             do
@@ -193,11 +192,10 @@ internal sealed partial class BroadcastRun(
             return false;
         }
 
-        State.Doing = "sending";
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var pool = relays.For(_site);
         var lanes = LanesFor(pool.Relay.Connections, _broadcast.BatchSizePerHour);
-        var feed = new BroadcastFeed(queue, shards, _broadcast.BatchSizePerHour, clock);
+        var feed = new BroadcastFeed(queue, shards, _broadcast.BatchSizePerHour, State, clock);
         var rows = new UpcomingRows();
         var lane = new LaneWork(queue, pool, feed, rows, compiled, new MessageBuffers(), new FailureWatch(), State, clock, HoldAsync);
         var work = Enumerable.Range(0, lanes)
@@ -217,7 +215,6 @@ internal sealed partial class BroadcastRun(
             }
         }
 
-        State.Doing = "";
         return !ending.IsCancellationRequested;
     }
 
@@ -228,7 +225,6 @@ internal sealed partial class BroadcastRun(
         {
             await foreach (var page in feed.ReadPagesAsync(ending.Token))
             {
-                State.NextDueAt = feed.WaitingUntil;
                 await rows.AddAsync(page, ending.Token);
             }
         }
@@ -270,25 +266,38 @@ internal sealed partial class BroadcastRun(
     }
 }
 
-/// <summary>What a run is doing, for pages; the truth about the rows is in the database.</summary>
+/// <summary>What a run waits for, for pages; the truth about the rows is in the database.</summary>
 internal sealed class RunState
 {
-    private string _doing = "";
-    private string? _waitingFor;
+    private Wait? _waiting;
 
-    public string Doing
+    /// <summary>Why nothing moves at the moment; null while it moves.</summary>
+    public Wait? Waiting
     {
-        get => Volatile.Read(ref _doing);
-        set => Volatile.Write(ref _doing, value);
+        get => Volatile.Read(ref _waiting);
+        set => Volatile.Write(ref _waiting, value);
     }
 
-    /// <summary>Why nothing moves at the moment: the relay does not answer, the rate; null while it moves.</summary>
-    public string? WaitingFor
+    /// <summary>Waits, and says so meanwhile.</summary>
+    /// <param name="what">For people: what it waits for, or why.</param>
+    /// <param name="until">When it goes on.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    public async Task WaitAsync(string what, DateTimeOffset until, TimeProvider clock, CancellationToken cancel)
     {
-        get => Volatile.Read(ref _waitingFor);
-        set => Volatile.Write(ref _waitingFor, value);
-    }
+        var waiting = Waiting = new Wait(what, until);
+        var left = until - clock.GetUtcNow();
+        if (left > TimeSpan.Zero)
+        {
+            await Task.Delay(left, clock, cancel);
+        }
 
-    /// <summary>When the next message may go, while the rate or a deferral is what it waits for.</summary>
-    public DateTimeOffset? NextDueAt { get; set; }
+        // What another lane waits for by now is still so.
+        Interlocked.CompareExchange(ref _waiting, null, waiting);
+    }
 }
+
+/// <summary>A wait with its reason.</summary>
+/// <param name="What">One sentence without its end.</param>
+/// <param name="Until">When it goes on.</param>
+internal sealed record Wait(string What, DateTimeOffset Until);

@@ -96,7 +96,7 @@ internal abstract partial class GroupWriter<TLedger> : IAsyncDisposable where TL
     /// </summary>
     /// <param name="exchanges">Those among the group's jobs.</param>
     /// <param name="work">Runs the group's jobs.</param>
-    protected abstract void Transact(IReadOnlyList<Exchange> exchanges, Action<TLedger> work);
+    protected abstract void Transact(IEnumerable<Exchange> exchanges, Action<TLedger> work);
 
     /// <summary>True when the world (disk, lock, network) stands in the way, which may pass.</summary>
     protected abstract bool IsTheWorlds(Exception exception);
@@ -194,7 +194,7 @@ internal abstract partial class GroupWriter<TLedger> : IAsyncDisposable where TL
             IJob? running = null;
             try
             {
-                Transact([.. group.Select(job => job.Exchange).OfType<Exchange>()], ledger =>
+                Transact(group.Select(job => job.Exchange).OfType<Exchange>(), ledger =>
                 {
                     foreach (var job in group)
                     {
@@ -284,7 +284,8 @@ internal abstract partial class GroupWriter<TLedger> : IAsyncDisposable where TL
 
         public void Answer() => TrySetResult(_answer!);
 
-        public void Fail(Exception exception) => TrySetException(exception);
+        /// <summary>Its caller goes on elsewhere: this is the writer's thread.</summary>
+        public void Fail(Exception exception) => ThreadPool.QueueUserWorkItem(_ => TrySetException(exception));
     }
 
     private sealed class Job<T>(Func<TLedger, T> work) : IJob

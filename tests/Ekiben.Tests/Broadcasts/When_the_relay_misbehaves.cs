@@ -1,3 +1,5 @@
+using Ekiben.Broadcasts;
+using Ekiben.Storage;
 using Ekiben.Tests.Fixture;
 using Microsoft.Extensions.Time.Testing;
 
@@ -122,6 +124,25 @@ public class When_the_relay_misbehaves
         var receipt = await app.UntilStatusAsync(id, "sent");
         Assert.Equal((5, 0), (receipt.Number("accepted"), receipt.Number("uncertain_ever")));
         Assert.Equal(5, app.Accepted.Count);
+        Assert.All(await app.RecipientsAsync(id), r => Assert.Equal(1, r.GetProperty("attempts").GetInt32()));
+    }
+
+    [Fact]
+    public async Task A_relay_that_takes_connections_and_no_message_is_not_run_against_and_the_wait_has_its_reason()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(60));
+        await using var app = await SendingApp.StartAsync(["mail:close"], connections: 1, clock: clock);
+        await app.PeopleAsync(3);
+        var id = await app.SendAsync();
+        var engine = app.App.Service<BroadcastsWorker>();
+        var broadcast = new BroadcastId(long.Parse(id, System.Globalization.CultureInfo.InvariantCulture));
+        await app.UntilAsync(id, _ => engine.StateOf(broadcast)?.Waiting is not null);
+        Assert.Contains("takes connections but no message", engine.StateOf(broadcast)!.Waiting!.What, StringComparison.Ordinal);
+        // It waits on a clock that stands: what was tried until now is all there is.
+        Assert.InRange(app.Sink.Counters.ConnectionsTotal, 2, 4);
+        app.Sink.ReplaceFaults();
+        var receipt = await app.UntilAsync(id, r => r.GetProperty("status").GetString() == "sent", clock);
+        Assert.Equal((3, 0), (receipt.Number("accepted"), receipt.Number("uncertain_ever")));
         Assert.All(await app.RecipientsAsync(id), r => Assert.Equal(1, r.GetProperty("attempts").GetInt32()));
     }
 

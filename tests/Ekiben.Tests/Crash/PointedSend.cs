@@ -30,10 +30,13 @@ internal sealed class PointedSend : IAsyncDisposable
 
     private string Folder => _data.File("data");
 
-    public static async Task<PointedSend> StartAsync(int connections, CancellationToken cancel)
+    /// <param name="connections">To the relay.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <param name="oneByOne">The relay does not offer PIPELINING: no message is begun behind another's end.</param>
+    public static async Task<PointedSend> StartAsync(int connections, CancellationToken cancel, bool oneByOne = false)
     {
 #pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's.
-        var sink = await SmtpSink.StartAsync(new SmtpSinkOptions { KeepMessages = true }, TimeProvider.System, cancel);
+        var sink = await SmtpSink.StartAsync(new SmtpSinkOptions { KeepMessages = true, Pipelining = !oneByOne }, TimeProvider.System, cancel);
 #pragma warning restore RS0030
         var send = new PointedSend(sink, connections, cancel);
         var made = await EkibenProcess.RunAsync(cancel, "site", "create", "Crash", "--data", send.Folder, "--json");
@@ -56,13 +59,15 @@ internal sealed class PointedSend : IAsyncDisposable
             {
                 await using var server = await ServeAsync(point);
                 await PostAsync(server, policy, cancels);
-                await server.EndedAsync(Cancel);
+                await DiesAsync(server.EndedAsync(Cancel), point);
                 Assert.Equal(Killed, server.ExitCode);
             }
             else
             {
                 // It finds its work as it starts, and may be dead before it has said where it listens.
-                var run = await EkibenProcess.RunAsync(Armed(point), null, Cancel, "serve", "--data", Folder, "--urls", "http://127.0.0.1:0", "--relay", Relay);
+                var running = EkibenProcess.RunAsync(Armed(point), null, Cancel, "serve", "--data", Folder, "--urls", "http://127.0.0.1:0", "--relay", Relay);
+                await DiesAsync(running, point);
+                var run = await running;
                 Assert.Equal(Killed, run.ExitCode);
             }
 
@@ -87,6 +92,26 @@ internal sealed class PointedSend : IAsyncDisposable
         _data.Dispose();
     }
 
+    /// <summary>Waits for the server's end. One that has sent everything without passing the point would never end.</summary>
+    private async Task DiesAsync(Task ended, string point)
+    {
+        for (var looks = 0; looks < 5;)
+        {
+#pragma warning disable RS0030 // A real process lives in real time.
+            var look = Task.Delay(TimeSpan.FromSeconds(1), Cancel);
+#pragma warning restore RS0030
+            if (await Task.WhenAny(ended, look) == ended)
+            {
+                await ended;
+                return;
+            }
+
+            looks += Count("SELECT COUNT(*) FROM broadcasts WHERE status = 'sent'") > 0 ? 1 : 0;
+        }
+
+        Assert.Fail($"everything was sent and {point} was not passed");
+    }
+
     private string Relay => $"smtp://{_sink.EndPoint}?connections={_connections}";
 
     private Task<EkibenProcess> ServeAsync(string? point) => EkibenProcess.ServeAsync(Armed(point), Folder, Cancel, "--relay", Relay);
@@ -100,18 +125,20 @@ internal sealed class PointedSend : IAsyncDisposable
         (await client.PostAsJsonAsync("api/v1/batch/subscribers", new { subscribers = people }, Cancel)).EnsureSuccessStatusCode();
         // Larger than one block of the conversation, so that there is a middle to die in.
         var content = string.Concat(Enumerable.Repeat("<p>Hello, this is a paragraph of the news that fills a line or two.</p>\n", 600));
-        var item = new { name = "n", subject = "Hi", content, type = "plain", uncertain_policy = policy, send_at = "2022-12-13 12:50", approved = true, batch_size_per_hour = cancels ? 1 : (int?)null };
+        var item = new { name = "n", subject = "Hi", content, type = "plain", uncertain_policy = policy, send_at = "2022-12-13 12:50", approved = true, batch_size_per_hour = cancels ? 10 : (int?)null };
         try
         {
-            await client.PostAsJsonAsync("api/v1/batch/broadcasts", new { broadcasts = new[] { item } }, Cancel);
+            using var answer = await client.PostAsJsonAsync("api/v1/batch/broadcasts", new { broadcasts = new[] { item } }, Cancel);
+            var text = await answer.Content.ReadAsStringAsync(Cancel);
+            Assert.Contains("\"results\":1", text, StringComparison.Ordinal);
             if (cancels)
             {
-                // At one an hour: one is sent, and the others are there to be canceled.
+                // At the slowest rate: one is sent, and the others are there to be canceled.
                 await UntilAsync(client, 1, receipt => receipt.Number("accepted") == 1);
-                await client.PostAsync("api/ekiben/v1/broadcasts/1/cancellation", null, Cancel);
+                (await client.PostAsync("api/ekiben/v1/broadcasts/1/cancellation", null, Cancel)).EnsureSuccessStatusCode();
             }
         }
-        catch (HttpRequestException)
+        catch (HttpRequestException broken) when (broken.StatusCode is null)
         {
             // What was asked for is stored before it is answered, and the server may die between the two: the caller looks at what is stored.
         }

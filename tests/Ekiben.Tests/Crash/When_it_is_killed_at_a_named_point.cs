@@ -30,8 +30,9 @@ public class When_it_is_killed_at_a_named_point
         { Name(Failpoint.AfterCloseCommit), 1 },
     };
 
+    /// <summary>Not before the claim's commit: that is also where the outcome of the message before it becomes durable (rule 12).</summary>
     public static TheoryData<string> BeforeTheBody =>
-        [.. Names(Failpoint.BeforeClaimCommit, Failpoint.AfterClaimCommit, Failpoint.BeforeMail, Failpoint.DataWritten)];
+        [.. Names(Failpoint.AfterClaimCommit, Failpoint.BeforeMail, Failpoint.DataWritten)];
 
     [Theory(Timeout = 400_000)]
     [MemberData(nameof(OfEveryMessage))]
@@ -55,8 +56,8 @@ public class When_it_is_killed_at_a_named_point
     [MemberData(nameof(BeforeTheBody))]
     public async Task Killed_before_the_relay_asked_for_the_body_nobody_gets_two_copies(string point)
     {
-        // One connection: on another one a body could be under way.
-        await using var send = await PointedSend.StartAsync(connections: 1, TestContext.Current.CancellationToken);
+        // One connection and one message at a time: on another one, or before this one in a chain, a body could be under way.
+        await using var send = await PointedSend.StartAsync(connections: 1, TestContext.Current.CancellationToken, oneByOne: true);
         var end = await send.RunAsync([point, point + ":2", point + ":9"]);
         Holds(end);
         Assert.Equal(0, end.Extra);
@@ -90,7 +91,7 @@ public class When_it_is_killed_at_a_named_point
     [InlineData("resend")]
     public async Task A_message_that_was_answered_and_not_recorded_is_uncertain(string policy)
     {
-        await using var send = await PointedSend.StartAsync(connections: 1, TestContext.Current.CancellationToken);
+        await using var send = await PointedSend.StartAsync(connections: 1, TestContext.Current.CancellationToken, oneByOne: true);
         var end = await send.RunAsync(["reply-read", "reply-read:2", "reply-read:9"], policy);
         Assert.Equal([1, 1, 1], end.LeftByKill);
         Assert.Equal(PointedSend.People, end.Copies.Count);
@@ -98,6 +99,19 @@ public class When_it_is_killed_at_a_named_point
         // The relay has each of the three: under "hold" that is the only copy, under "resend" the second one is the price.
         Assert.Equal(policy == "hold" ? 0 : 3, end.Extra);
         Assert.Equal(policy == "hold" ? 3 : 0, end.Receipt.Number("uncertain"));
+    }
+
+    [Theory(Timeout = 400_000)]
+    [InlineData("hold")]
+    [InlineData("resend")]
+    public async Task In_a_chain_the_message_begun_behind_it_is_uncertain_too_and_has_no_second_copy(string policy)
+    {
+        await using var send = await PointedSend.StartAsync(connections: 1, TestContext.Current.CancellationToken);
+        var end = await send.RunAsync(["reply-read", "reply-read:2", "reply-read:9"], policy);
+        Assert.Equal([2, 2, 2], end.LeftByKill);
+        Assert.Equal(6, end.Receipt.Number("uncertain_ever"));
+        // Three of the six had arrived. The body of the three behind them had not begun: nobody has those, and under "hold" nobody will.
+        Assert.Equal(policy == "hold" ? (0, PointedSend.People - 3, 6) : (3, PointedSend.People, 0), (end.Extra, end.Copies.Count, (int)end.Receipt.Number("uncertain")));
     }
 
     [Fact]

@@ -36,6 +36,7 @@ public class When_the_disk_is_full
             // The reads below take their time; messages that were on the wire may still come to their end, and no others.
             for (var look = 0; look < 60; look++)
             {
+                disk.Fill();
                 Assert.Equal("sending", (await app.ReceiptAsync(id)).GetProperty("status").GetString());
             }
 

@@ -40,8 +40,8 @@ public class When_the_wire_is_cut
         {
             await app.PeopleAsync(Messages);
             var id = await app.SendAsync();
-            // The other connection goes on while one hangs.
-            await app.UntilAsync(id, receipt => receipt.Number("accepted") == Messages - 1 && receipt.Number("sending") == 1);
+            // The other connection goes on while one hangs, perhaps with a second message begun behind the first.
+            await app.UntilAsync(id, receipt => receipt.Number("accepted") >= Messages - 2 && receipt.Number("accepted") + receipt.Number("sending") == Messages);
             await app.App.RestartAsync();
             app.Site.Reconnect();
             var receipt = await app.UntilStatusAsync(id, "sent");

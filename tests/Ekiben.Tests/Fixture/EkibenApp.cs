@@ -3,6 +3,7 @@ using System.Text;
 using Ekiben.Accounts;
 using Ekiben.Sites;
 using Ekiben.Storage;
+using Ekiben.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -51,7 +52,7 @@ public sealed class EkibenApp : IAsyncLifetime
             Clock = clock,
             RunEngine = false,
             // Tests ask until something has happened, and on a fake clock no window ends.
-            Limits = Web.LimitsOption.None,
+            Limits = LimitsOption.None,
         });
         if (Options.DataFolder != folder)
         {

@@ -2,7 +2,7 @@ using Ekiben.Tests.Fixture;
 
 namespace Ekiben.Tests.Sdk;
 
-/// <summary>Bento's SDK for Node in its majors 0, 1 and 2, unmodified, over every method that is served here. They read answers of different ages.</summary>
+/// <summary>Bento's SDK for Node in its majors 0, 1 and 2, unmodified, over the methods that are served here, but for the look-ups of places and block lists. They read answers of different ages.</summary>
 public sealed class NodeMajorsTests
 {
     /// <summary>Those that major 0 has, and those that came later.</summary>

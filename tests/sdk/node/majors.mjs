@@ -1,4 +1,4 @@
-// Every major of Bento's SDK for Node, as npm installs it, calls every method that this server serves. Prints a line for each, and ends with
+// Every major of Bento's SDK for Node, as npm installs it, calls the methods that this server serves (but for the look-ups of places and block lists). Prints a line for each, and ends with
 // another code than 0 at the first one that did not answer as it should. The variables are those of main.mjs.
 import assert from 'node:assert/strict';
 import * as bento0 from 'bento-0';

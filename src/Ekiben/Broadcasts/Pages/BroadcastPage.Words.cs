@@ -101,6 +101,7 @@ public sealed partial class BroadcastPage
                 due > Clock.GetUtcNow() ? $"Approved. It starts {Viewer.Time(due)}, {Viewer.Ago(due)}." : "Approved, and due: it starts as soon as the server gets to it.",
             BroadcastStatus.Scheduled => "Approved.",
             BroadcastStatus.Sending when broadcast.FrozenAt is null => "Choosing the recipients. Nothing is sent before they are complete.",
+            BroadcastStatus.Sending when Engine.StateOf(broadcast.Id)?.Waiting is { } wait => $"Waiting until {Viewer.Time(wait.Until)}, {Viewer.Ago(wait.Until)}: {wait.What}.",
             BroadcastStatus.Sending => "It is being sent. “Accepted” means that the relay took the message, not that it was read or has arrived.",
             BroadcastStatus.Paused => "Paused: no further message goes out until it is resumed.",
             BroadcastStatus.Held => $"Held, and waiting for a person. {broadcast.StatusReason}",

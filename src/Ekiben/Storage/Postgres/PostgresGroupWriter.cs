@@ -32,7 +32,7 @@ internal sealed class PostgresGroupWriter : GroupWriter<PostgresLedger>
     /// <summary>Takes a connection that owns the database already. Before the first write.</summary>
     public void Hand(NpgsqlConnection owner) => _handed = owner;
 
-    protected override void Transact(IReadOnlyList<Exchange> exchanges, Action<PostgresLedger> work)
+    protected override void Transact(IEnumerable<Exchange> exchanges, Action<PostgresLedger> work)
     {
         try
         {
@@ -50,7 +50,7 @@ internal sealed class PostgresGroupWriter : GroupWriter<PostgresLedger>
 
             using var turn = _database.Gate.EnterAsync(ledger: true).AsTask().GetAwaiter().GetResult();
             using var transaction = _connection!.BeginTransaction();
-            ledger.Begin(transaction, exchanges);
+            ledger.Begin(transaction, [.. exchanges]);
             work(ledger);
             ledger.Complete(_id, ++_number);
             _inDoubt = _number;

@@ -22,7 +22,7 @@ internal sealed class SqliteGroupWriter : GroupWriter<SqliteLedger>
         Start();
     }
 
-    protected override void Transact(IReadOnlyList<Exchange> exchanges, Action<SqliteLedger> work)
+    protected override void Transact(IEnumerable<Exchange> exchanges, Action<SqliteLedger> work)
     {
         _connection ??= _database.Connect();
         _ledger ??= new SqliteLedger(_connection, _clock);
