@@ -51,11 +51,11 @@ internal static class ProveCommand
             var folder = Directory.CreateTempSubdirectory("ekiben-prove-").FullName;
             return await RunAndCleanAsync(folder, parsed.GetValue(json), () =>
             {
-                // The relay alone is taken from the command line: an environment's relay is a real one.
+                // Relay and database are taken from the command line alone: an environment's are real ones.
                 var options = CommonOptions.Read(parsed, Path.Combine(folder, "data"));
-                if (options.Database is not null)
+                if (options.Database is not null && parsed.GetValue(CommonOptions.Database) is null)
                 {
-                    throw CommandFailure.Usage("--database: prove works on SQLite in a folder of its own; leave the option and EKIBEN_DATABASE out.");
+                    throw CommandFailure.Usage("EKIBEN_DATABASE: prove fills a database with made-up people, so it takes one from the command line alone; unset the variable.");
                 }
 
                 var relay = parsed.GetValue(CommonOptions.Relay);

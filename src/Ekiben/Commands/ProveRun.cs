@@ -6,12 +6,13 @@ using Ekiben.Sites;
 using Ekiben.Storage;
 using Ekiben.Web;
 using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
 
 namespace Ekiben.Commands;
 
 /// <summary>One proof, from an empty folder to the verdict.</summary>
 /// <param name="plan">How much of it.</param>
-/// <param name="options">The data folder and the clock.</param>
+/// <param name="options">The data folder, the database and the clock.</param>
 /// <param name="folder">Its own folder, which its caller removes.</param>
 /// <param name="relay">A relay that passes everything on to a sink; null for a sink of its own.</param>
 /// <param name="journal">That sink's journal.</param>
@@ -98,11 +99,22 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
     }
 
     private Task<ChildProcess> ServeAsync(CancellationToken cancel) => ChildProcess.StartAsync(
-        "ekiben: listening on", ["serve", "--data", options.DataFolder, "--urls", "http://127.0.0.1:0", "--relay", _relayUrl], options.Clock, cancel);
+        "ekiben: listening on",
+        ["serve", "--data", options.DataFolder, "--urls", "http://127.0.0.1:0", "--relay", _relayUrl, .. options.Database is { } database ? new[] { "--database", database } : []],
+        options.Clock,
+        cancel);
 
     private async Task<NewSite> MakeSiteAsync(CancellationToken cancel)
     {
         await using var data = await DataFolder.OpenAsync(options, cancel);
+        await using (var any = data.Database.OpenEverySite())
+        {
+            if (await any.Sites.AnyAsync(cancel))
+            {
+                throw new CommandFailure("--database: there are sites in it, and prove would fill it with made-up people; give it an empty one");
+            }
+        }
+
         var now = options.Clock.GetUtcNow();
         var site = await NewSite.CreateAsync(data.Database, "Proof", isTest: false, "UTC", Actor.Cli, now, cancel);
         await using var db = data.Database.Open(site.Site.Id);
@@ -143,7 +155,7 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
     /// <summary>The ledger as the kill left it. Opened and closed each time, so that the next server finds the files as a crash leaves them.</summary>
     private async Task LookAsync(int kill, long id, CancellationToken cancel)
     {
-        var receipt = await ReceiptAsync(id, cancel);
+        var receipt = await ReadReceiptAsync(id, cancel);
         SqliteConnection.ClearAllPools();
         _leftByKill.Add(receipt.Sending);
         if (BroadcastTransitions.FromWord(receipt.Status) != BroadcastStatus.Sending)
@@ -152,9 +164,15 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
         }
     }
 
-    private async Task<Receipt> ReceiptAsync(long id, CancellationToken cancel)
+    private async Task<Receipt> ReadReceiptAsync(long id, CancellationToken cancel)
     {
         await using var data = await DataFolder.OpenAsync(options, cancel);
+        // A database that is a server of its own may still be at the commit that the killed one asked for.
+        if (await data.Services.GetRequiredService<SendQueue>().OwnAsync(cancel) is { } taken)
+        {
+            throw new CommandFailure(taken);
+        }
+
         return await data.Services.GetRequiredService<Receipts>().ReadAsync(await data.FindBroadcastAsync(id, cancel), cancel);
     }
 

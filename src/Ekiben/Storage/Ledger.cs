@@ -16,17 +16,13 @@ internal abstract class Ledger(TimeProvider clock)
     /// <summary>Uncertain for good without a second try: the policy is to hold, or the address was suppressed meanwhile.</summary>
     protected const int NeverResent = 2;
 
-    protected static readonly RecipientState[] States = Enum.GetValues<RecipientState>();
-
-    private readonly Dictionary<ShardId, ShardChange> _changes = [];
-    private readonly Stack<ShardChange> _unused = [];
     private readonly List<(Failpoint Before, Failpoint After)> _around = [];
 
     /// <summary>The time of this transaction.</summary>
     public DateTimeOffset Now { get; private set; }
 
-    /// <summary>How the counts of each shard change in this transaction.</summary>
-    protected IReadOnlyDictionary<ShardId, ShardChange> Changes => _changes;
+    /// <summary>How the counts of each shard change in it (rule 17).</summary>
+    protected ShardCounts Counts { get; } = new();
 
     /// <summary>One connection's exchange: first what came of its last message, then its next claim.</summary>
     public ClaimAnswer Exchange(Exchange exchange)
@@ -47,78 +43,6 @@ internal abstract class Ledger(TimeProvider clock)
 
         return exchange.Claim is not { } claim ? ClaimAnswer.Recorded.Instance : ClaimsFirstTry(claim) ?? Claim(claim);
     }
-
-    /// <summary>A command of this transaction, the same each time for one text: set all its parameters.</summary>
-    public abstract DbCommand Prepared(string sql);
-
-    /// <summary>The transaction is on disk and nobody has been answered.</summary>
-    public void Committed() => _around.ForEach(points => Failpoints.Hit(points.After));
-
-    /// <summary>Where a crash may be tried, before and after the commit of this transaction.</summary>
-    public void Around(Failpoint before, Failpoint after)
-    {
-        if (Failpoints.Armed)
-        {
-            _around.Add((before, after));
-        }
-    }
-
-    /// <summary>Everything is written; the commit comes next.</summary>
-    protected void Completed() => _around.ForEach(points => Failpoints.Hit(points.Before));
-
-    /// <summary>Starts over: also after a transaction that did not commit.</summary>
-    protected void Begin()
-    {
-        _changes.Clear();
-        _around.Clear();
-        Now = clock.GetUtcNow();
-    }
-
-    protected void ForgetChanges()
-    {
-        foreach (var change in _changes.Values)
-        {
-            change.Clear();
-            _unused.Push(change);
-        }
-
-        _changes.Clear();
-    }
-
-    /// <summary>A short way for what nearly every outcome is: the first try was accepted. False, and nothing written, when anything is otherwise.</summary>
-    protected virtual bool AcceptsFirstTry(OutcomeRecord record) => false;
-
-    /// <summary>A short way for what nearly every claim is: a row never tried, of a broadcast without a rate. Null, and nothing written, when anything is otherwise.</summary>
-    protected virtual ClaimAnswer.Claimed? ClaimsFirstTry(ClaimRequest request) => null;
-
-    /// <summary>Notes the change of the shard's counts by one row.</summary>
-    protected void Count(ShardId shard, RecipientState from, RecipientState to)
-    {
-        var change = Change(shard);
-        change.ByState[(int)from]--;
-        change.ByState[(int)to]++;
-    }
-
-    /// <summary>A row and what decides whether it may be claimed; null when it is not there.</summary>
-    protected abstract ClaimableRow? ReadClaimable(ClaimRequest request);
-
-    /// <summary>A row and what decides what an outcome makes of it; null when it is not there.</summary>
-    protected abstract LedgerRow? Read(BroadcastId broadcast, AddressId address);
-
-    protected abstract ThrottleState? ReadThrottle(BroadcastId broadcast);
-
-    protected abstract void KeepThrottle(BroadcastId broadcast, ThrottleState state);
-
-    /// <summary>Writes a row's new state; a null <paramref name="reply"/> leaves the one it has.</summary>
-    protected abstract void Write(TakenShard shard, AddressId address, RowState row, SmtpReply? reply);
-
-    protected abstract void SuppressAddress(SiteId site, AddressId address, SmtpReply? reply);
-
-    /// <summary>Leaves a line in <c>attempts</c>.</summary>
-    protected abstract void Attempt(BroadcastId broadcast, AddressId address, int number, string outcome, SmtpPhase phase, SmtpReply? reply);
-
-    /// <summary>A reply's text is kept once. Queue ids make "accepted" texts unique, so of those only the code is kept.</summary>
-    protected static SmtpReply Kept(SmtpReply reply) => reply.Code is >= 200 and < 300 ? reply with { Text = "" } : reply;
 
     /// <summary>
     /// Everything a claim depends on is read and the row written in this one transaction of the only writer: status, suppression,
@@ -165,7 +89,7 @@ internal abstract class Ledger(TimeProvider clock)
         Move(request.Shard, request.Address, row.State, RecipientState.Sending, row.Attempts + 1, isResend ? Resent : row.Resent, notBefore: null, firstAt);
         if (isResend)
         {
-            Change(request.Shard.Id).Resent++;
+            Counts.Of(request.Shard.Id).Resent++;
         }
 
         Around(Failpoint.BeforeClaimCommit, Failpoint.AfterClaimCommit);
@@ -246,7 +170,7 @@ internal abstract class Ledger(TimeProvider clock)
                 Move(record.Shard, record.Address, row.State, RecipientState.Uncertain, row.Attempts, row.Holds ? NeverResent : NotResent, null, row.FirstAt, reply);
                 if (row.State == RecipientState.Sending)
                 {
-                    Change(record.Shard.Id).UncertainEver++;
+                    Counts.Of(record.Shard.Id).UncertainEver++;
                 }
 
                 break;
@@ -313,18 +237,61 @@ internal abstract class Ledger(TimeProvider clock)
         TakenShard shard, AddressId address, RecipientState from, RecipientState to, int attempts, int resent, long? notBefore, long? firstAt, SmtpReply? reply = null)
     {
         Write(shard, address, new RowState(to, attempts, resent, notBefore, firstAt), reply);
-        Count(shard.Id, from, to);
+        Counts.Of(shard.Id).Move(from, to);
     }
 
-    private ShardChange Change(ShardId shard)
+    /// <summary>A short way for what nearly every outcome is: the first try was accepted. False, and nothing written, when anything is otherwise.</summary>
+    protected virtual bool AcceptsFirstTry(OutcomeRecord record) => false;
+
+    /// <summary>A short way for what nearly every claim is: a row never tried, of a broadcast without a rate. Null, and nothing written, when anything is otherwise.</summary>
+    protected virtual ClaimAnswer.Claimed? ClaimsFirstTry(ClaimRequest request) => null;
+
+    /// <summary>A row and what decides whether it may be claimed; null when it is not there.</summary>
+    protected abstract ClaimableRow? ReadClaimable(ClaimRequest request);
+
+    /// <summary>A row and what decides what an outcome makes of it; null when it is not there.</summary>
+    protected abstract LedgerRow? Read(BroadcastId broadcast, AddressId address);
+
+    protected abstract ThrottleState? ReadThrottle(BroadcastId broadcast);
+
+    protected abstract void KeepThrottle(BroadcastId broadcast, ThrottleState state);
+
+    /// <summary>Writes a row's new state; a null <paramref name="reply"/> leaves the one it has.</summary>
+    protected abstract void Write(TakenShard shard, AddressId address, RowState row, SmtpReply? reply);
+
+    protected abstract void SuppressAddress(SiteId site, AddressId address, SmtpReply? reply);
+
+    /// <summary>Leaves a line in <c>attempts</c>.</summary>
+    protected abstract void Attempt(BroadcastId broadcast, AddressId address, int number, string outcome, SmtpPhase phase, SmtpReply? reply);
+
+    /// <summary>A command of this transaction, the same each time for one text: set all its parameters.</summary>
+    public abstract DbCommand Prepared(string sql);
+
+    /// <summary>The transaction is on disk and nobody has been answered.</summary>
+    public void Committed() => _around.ForEach(points => Failpoints.Hit(points.After));
+
+    /// <summary>Where a crash may be tried, before and after the commit of this transaction.</summary>
+    public void Around(Failpoint before, Failpoint after)
     {
-        if (!_changes.TryGetValue(shard, out var change))
+        if (Failpoints.Armed)
         {
-            _changes[shard] = change = _unused.TryPop(out var unused) ? unused : new ShardChange();
+            _around.Add((before, after));
         }
-
-        return change;
     }
+
+    /// <summary>Everything is written; the commit comes next.</summary>
+    protected void Completed() => _around.ForEach(points => Failpoints.Hit(points.Before));
+
+    /// <summary>Starts over: also after a transaction that did not commit.</summary>
+    protected void Begin()
+    {
+        Counts.Forget();
+        _around.Clear();
+        Now = clock.GetUtcNow();
+    }
+
+    /// <summary>A reply's text is kept once. Queue ids make "accepted" texts unique, so of those only the code is kept.</summary>
+    public static SmtpReply Kept(SmtpReply reply) => reply.Code is >= 200 and < 300 ? reply with { Text = "" } : reply;
 
     private static SmtpReply? ReplyOf(DeliveryOutcome outcome) => outcome switch
     {
@@ -362,19 +329,4 @@ internal abstract class Ledger(TimeProvider clock)
 
     /// <summary>What a row becomes.</summary>
     internal sealed record RowState(RecipientState State, int Attempts, int Resent, long? NotBefore, long? FirstAt);
-
-    protected sealed class ShardChange
-    {
-        public long[] ByState { get; } = new long[States.Length];
-
-        public long UncertainEver { get; set; }
-
-        public long Resent { get; set; }
-
-        public void Clear()
-        {
-            Array.Clear(ByState);
-            (UncertainEver, Resent) = (0, 0);
-        }
-    }
 }

@@ -55,7 +55,7 @@ internal sealed class PostgresLedger(NpgsqlConnection connection, TimeProvider c
         batch.BatchCommands.Add(mark);
         batch.ExecuteNonQuery();
         _writes.Clear();
-        ForgetChanges();
+        Counts.Forget();
         Completed();
     }
 
@@ -71,7 +71,7 @@ internal sealed class PostgresLedger(NpgsqlConnection connection, TimeProvider c
         }
 
         _writes.Clear();
-        ForgetChanges();
+        Counts.Forget();
         Forget();
         return new NpgsqlCommand(sql, connection, _transaction);
     }
@@ -252,7 +252,7 @@ internal sealed class PostgresLedger(NpgsqlConnection connection, TimeProvider c
 
     private void AddCounts(NpgsqlBatch batch)
     {
-        foreach (var (shard, change) in Changes)
+        foreach (var (shard, change) in Counts)
         {
             var command = new NpgsqlBatchCommand("""
                 UPDATE shards SET pending = pending + $2, sending = sending + $3, deferred = deferred + $4, accepted = accepted + $5,

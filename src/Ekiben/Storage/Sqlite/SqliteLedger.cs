@@ -11,17 +11,14 @@ namespace Ekiben.Storage.Sqlite;
 internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clock) : Ledger(clock), IDisposable
 {
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
-    private readonly Dictionary<SmtpReply, long> _replyIds = [];
     private readonly SqliteFastPath _fast = new(connection);
+    private readonly SqliteReplies _replies = new();
     private SqliteTransaction? _transaction;
-    private SmtpReply? _lastAccepted;
-    private long _lastAcceptedId;
 
     public void Begin(SqliteTransaction transaction)
     {
         _transaction = transaction;
-        _replyIds.Clear();
-        _lastAccepted = null;
+        _replies.Forget();
         _fast.Forget();
         Begin();
     }
@@ -29,12 +26,12 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     /// <summary>Writes the gathered counts; the caller commits.</summary>
     public void Complete()
     {
-        foreach (var (shard, change) in Changes)
+        foreach (var (shard, change) in Counts)
         {
             _fast.Count(shard, change.ByState, change.UncertainEver, change.Resent);
         }
 
-        ForgetChanges();
+        Counts.Forget();
         Completed();
     }
 
@@ -74,12 +71,12 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     protected override bool AcceptsFirstTry(OutcomeRecord record)
     {
         if (record is not { Attempt: 1, Decision.Step: RetryStep.Accept, Outcome: DeliveryOutcome.Accepted { Reply: var reply } }
-            || !_fast.Accept(record.Shard, record.Address, AcceptedReplyId(reply), Now.ToStored()))
+            || !_fast.Accept(record.Shard, record.Address, _replies.IdOfAccepted(this, reply), Now.ToStored()))
         {
             return false;
         }
 
-        Count(record.Shard.Id, RecipientState.Sending, RecipientState.Accepted);
+        Counts.Of(record.Shard.Id).Move(RecipientState.Sending, RecipientState.Accepted);
         return true;
     }
 
@@ -91,8 +88,28 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         }
 
         Around(Failpoint.BeforeClaimCommit, Failpoint.AfterClaimCommit);
-        Count(request.Shard.Id, RecipientState.Pending, RecipientState.Sending);
+        Counts.Of(request.Shard.Id).Move(RecipientState.Pending, RecipientState.Sending);
         return new ClaimAnswer.Claimed(1, Times.FromStored(request.FirstAt.ToStored()));
+    }
+
+    /// <summary>Status, rate and epoch: read once a transaction, since only this transaction could change them.</summary>
+    private bool IsSendingWithoutRate(TakenShard shard)
+    {
+        if (_fast.Knows(shard.Id, shard.Epoch) is { } known)
+        {
+            return known;
+        }
+
+        var query = Prepared("""
+            SELECT EXISTS (SELECT 1 FROM broadcasts b JOIN shards sh ON sh.broadcast_id = b.id
+                           WHERE sh.id = @shard AND b.id = @broadcast AND b.status = 'sending' AND b.batch_size_per_hour IS NULL AND sh.epoch = @epoch)
+            """);
+        query.Set("@shard", shard.Id.Value);
+        query.Set("@broadcast", shard.Broadcast.Value);
+        query.Set("@epoch", shard.Epoch);
+        var answer = (long)query.ExecuteScalar()! == 1;
+        _fast.Know(shard.Id, shard.Epoch, answer);
+        return answer;
     }
 
     protected override ClaimableRow? ReadClaimable(ClaimRequest request)
@@ -159,7 +176,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         command.Set("@not_before", row.NotBefore);
         command.Set("@first_at", row.FirstAt);
         command.Set("@now", Now.ToStored());
-        command.Set("@reply", reply is null ? null : ReplyId(reply));
+        command.Set("@reply", reply is null ? null : _replies.IdOf(this, Kept(reply)));
         command.Set("@broadcast", shard.Broadcast.Value);
         command.Set("@address", address.Value);
         command.ExecuteNonQuery();
@@ -211,69 +228,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         command.Set("@now", Now.ToStored());
         command.Set("@outcome", outcome);
         command.Set("@phase", Words.SnakeCase(phase.ToString()));
-        command.Set("@reply", reply is null ? null : ReplyId(reply));
+        command.Set("@reply", reply is null ? null : _replies.IdOf(this, Kept(reply)));
         command.ExecuteNonQuery();
-    }
-
-    /// <summary>Status, rate and epoch: read once a transaction, since only this transaction could change them.</summary>
-    private bool IsSendingWithoutRate(TakenShard shard)
-    {
-        if (_fast.Knows(shard.Id, shard.Epoch) is { } known)
-        {
-            return known;
-        }
-
-        var query = Prepared("""
-            SELECT EXISTS (SELECT 1 FROM broadcasts b JOIN shards sh ON sh.broadcast_id = b.id
-                           WHERE sh.id = @shard AND b.id = @broadcast AND b.status = 'sending' AND b.batch_size_per_hour IS NULL AND sh.epoch = @epoch)
-            """);
-        query.Set("@shard", shard.Id.Value);
-        query.Set("@broadcast", shard.Broadcast.Value);
-        query.Set("@epoch", shard.Epoch);
-        var answer = (long)query.ExecuteScalar()! == 1;
-        _fast.Know(shard.Id, shard.Epoch, answer);
-        return answer;
-    }
-
-    /// <summary>The same as <see cref="ReplyId"/> for a reply that says yes, without an object when it says what the last one said.</summary>
-    private long AcceptedReplyId(SmtpReply reply)
-    {
-        if (_lastAccepted is not { } last || last.Code != reply.Code || last.Enhanced != reply.Enhanced)
-        {
-            _lastAcceptedId = ReplyId(reply);
-            _lastAccepted = reply;
-        }
-
-        return _lastAcceptedId;
-    }
-
-    private long ReplyId(SmtpReply reply)
-    {
-        var kept = Kept(reply);
-        if (_replyIds.TryGetValue(kept, out var id))
-        {
-            return id;
-        }
-
-        // Read first: a write of what is there already would be a page more in every commit.
-        var known = Prepared("SELECT id FROM replies WHERE code = @code AND enhanced = @enhanced AND text = @text");
-        known.Set("@code", kept.Code);
-        known.Set("@enhanced", kept.Enhanced);
-        known.Set("@text", kept.Text);
-        if (known.ExecuteScalar() is long there)
-        {
-            return _replyIds[kept] = there;
-        }
-
-        var command = Prepared("""
-            INSERT INTO replies (code, enhanced, text) VALUES (@code, @enhanced, @text)
-            ON CONFLICT (code, enhanced, text) DO UPDATE SET code = excluded.code RETURNING id
-            """);
-        command.Set("@code", kept.Code);
-        command.Set("@enhanced", kept.Enhanced);
-        command.Set("@text", kept.Text);
-        id = (long)command.ExecuteScalar()!;
-        _replyIds[kept] = id;
-        return id;
     }
 }
