@@ -1,0 +1,147 @@
+using System.Globalization;
+using Ekiben.Broadcasts;
+using Ekiben.Delivery;
+using Ekiben.Sink;
+using Ekiben.Storage;
+using Ekiben.Tests.Fixture;
+
+[assembly: AssemblyFixture(typeof(Ekiben.Browser.Tests.Fixture.World))]
+
+namespace Ekiben.Browser.Tests.Fixture;
+
+/// <summary>
+/// A server with something to see in every corner: a live site whose relay is our sink, a test site, people, and a broadcast in each status.
+/// Shared by the tests that only look; a journey that changes something starts a <see cref="SendingApp"/> or adds a site of its own.
+/// </summary>
+public sealed class World : IAsyncLifetime
+{
+    private const int People = 140;
+
+    private readonly Dictionary<string, string> _broadcasts = [];
+    private SmtpSink _sink = null!;
+
+    internal EkibenApp App { get; private set; } = null!;
+
+    internal TestSite Live { get; private set; } = null!;
+
+    internal TestSite Test { get; private set; } = null!;
+
+    /// <summary>The number of the broadcast that stands in a status, such as <c>sent</c>.</summary>
+    internal string Broadcast(string status) => _broadcasts[status];
+
+    public async ValueTask InitializeAsync()
+    {
+#pragma warning disable RS0030 // The sink plays the outside world.
+        _sink = await SmtpSink.StartAsync(
+            new SmtpSinkOptions { Faults = [FaultRule.Parse("rcpt:550 5.1.1 No such user:to=p7@*"), FaultRule.Parse("rcpt:451 4.3.0 Later:to=p11@*")] }, TimeProvider.System, default);
+#pragma warning restore RS0030
+        Assert.True(RelayOptions.TryParse($"smtp://{_sink.EndPoint}?connections=4", out var relay, out var error), error);
+        App = await EkibenApp.StartAsync(options => options with { RunEngine = true, Relay = relay, MinFreeBytes = 0 });
+        Live = await App.AddSiteAsync("Noodle House", isTest: false, timeZone: "Europe/Berlin", author: "news@noodles.example");
+        Test = await App.AddSiteAsync("Try-outs", author: "tryout@noodles.example");
+        await AddPeopleAsync();
+        await AddRulesAsync();
+        await AddBroadcastsAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await App.DisposeAsync();
+        await _sink.DisposeAsync();
+    }
+
+    private async Task AddPeopleAsync()
+    {
+        string[] first = ["Ayşe", "Bo", "Chiara", "Dmitri", "Emeka", "Fatima", "Grace", "Hana", "Ines", "Jürgen"];
+        string[] last = ["Okafor", "Lindqvist", "Tanaka", "Müller-Schönefeld", "Rossi", "Haddad"];
+        await Live.ImportAsync([.. Enumerable.Range(1, People).Select(i => new
+        {
+            email = $"p{i}@people.example",
+            first_name = first[i % first.Length],
+            last_name = last[i % last.Length],
+            city = i % 3 == 0 ? "Berlin" : i % 3 == 1 ? "Wien" : null,
+            plan = i % 4 == 0 ? "pro" : "free",
+            tags = i % 2 == 0 ? "newsletter,regular" : "newsletter",
+        })]);
+        await Test.ImportAsync([.. Enumerable.Range(1, 6).Select(i => new { email = $"t{i}@people.example", first_name = first[i] })]);
+        foreach (var i in (int[])[5, 25, 45])
+        {
+            var reply = await Live.PostAsync("/api/v1/fetch/commands", new { command = new { command = "unsubscribe", email = $"p{i}@people.example" } });
+            Assert.True((int)reply.Status < 300, reply.Text);
+        }
+    }
+
+    private async Task AddRulesAsync()
+    {
+        await Created(Live.PostAsync("/api/ekiben/v1/layouts", new
+        {
+            name = "House style",
+            html = "<html><body style=\"font-family: sans-serif\"><h1>Noodle House</h1>{{ content }}<p>Torstraße 1, Berlin</p></body></html>",
+        }));
+        await Created(Live.PostAsync("/api/ekiben/v1/segments", new
+        {
+            name = "Regulars in Berlin",
+            description = "Those who live here and came twice.",
+            rule = new { and = new object[] { new { field = "city", op = "eq", value = "Berlin" }, new { tag = "regular" } } },
+        }));
+    }
+
+    private async Task AddBroadcastsAsync()
+    {
+        var later = App.Options.Clock.GetUtcNow().AddDays(2).ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+        await AddAsync("sent", "Spring menu", "The spring menu is here, {{ visitor.first_name }}", new { approved = true, send_at = "2022-12-13 12:50" });
+        await UntilAsync(async () => (await Live.GetAsync($"/api/ekiben/v1/broadcasts/{Broadcast("sent")}/receipt")).Json is var receipt
+            && receipt.Number("pending") + receipt.Number("sending") == 0 && receipt.Number("accepted") > 0);
+        await AddAsync("sending", "Opening hours in summer", "We open at ten", new { approved = true, send_at = "2022-12-13 12:50", batch_size_per_hour = 60 });
+        await AddAsync("paused", "A seat at the counter", "Come and sit", new { approved = true, send_at = "2022-12-13 12:50", batch_size_per_hour = 30 });
+        await UntilAsync(async () => (await Live.PostAsync($"/api/ekiben/v1/broadcasts/{Broadcast("paused")}/pause")).Status is System.Net.HttpStatusCode.OK);
+        await AddAsync("scheduled", "Ramen week", "Seven bowls in seven days", new { approved = true, send_at = later, batch_size_per_hour = 500 });
+        await AddAsync("canceled", "Old news", "This was not sent", new { });
+        await Created(Live.PostAsync($"/api/ekiben/v1/broadcasts/{Broadcast("canceled")}/cancellation"));
+        await AddAsync("held", "Autumn letter", "Leaves and noodles", new { });
+        await App.WriteAsync(db =>
+        {
+            var held = db.Broadcasts.Single(b => b.Id == new BroadcastId(long.Parse(Broadcast("held"), CultureInfo.InvariantCulture)));
+            held.Status = BroadcastStatus.Held;
+            held.StatusReason = "Approved for 137 people, now 1,950 match (+1,323 %).";
+            return Task.CompletedTask;
+        });
+        await AddAsync("draft", "Winter menu", "Something warm, {{ visitor.first_name }}", new { send_at = later, batch_size_per_hour = 1500, inclusive_tags = "newsletter", exclusive_tags = "vip" });
+        var tryout = await Test.CreatedAsync(new { name = "Try-out", subject = "A first look, {{ visitor.first_name }}", content = "<p>Hello {{ visitor.first_name }}</p>", type = "plain", approved = true, send_at = "2022-12-13 12:50" });
+        await UntilAsync(async () => (await Test.GetAsync($"/api/ekiben/v1/broadcasts/{tryout}/receipt")).Json.GetProperty("status").GetString() == "sent");
+    }
+
+    private async Task AddAsync(string status, string name, string subject, object more)
+    {
+        var item = System.Text.Json.JsonSerializer.SerializeToNode(new
+        {
+            name,
+            subject,
+            content = "<h2>Good day {{ visitor.first_name }}</h2><p>The cook of {{ visitor.city | default: 'your town' }} has been busy. <a href=\"https://noodles.example/menu\">Read the menu</a></p>",
+            type = "plain",
+        })!.AsObject();
+        foreach (var (key, value) in System.Text.Json.JsonSerializer.SerializeToNode(more)!.AsObject())
+        {
+            item[key] = value?.DeepClone();
+        }
+
+        _broadcasts[status] = await Live.CreatedAsync(item);
+    }
+
+    private static async Task Created(Task<Reply> asked)
+    {
+        var reply = await asked;
+        Assert.True((int)reply.Status < 300, reply.Text);
+    }
+
+    /// <summary>Asks until it is so; nothing is asserted about how long that takes.</summary>
+    private async Task UntilAsync(Func<Task<bool>> isSo)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2), App.Options.Clock);
+        while (!await isSo())
+        {
+            Assert.False(deadline.IsCancellationRequested, "the world did not become ready: " + string.Join('\n', App.Log.Lines));
+            await Task.Delay(TimeSpan.FromMilliseconds(50), App.Options.Clock, default);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using Ekiben.Accounts;
+using Ekiben.Browser.Tests.Fixture;
+
+namespace Ekiben.Browser.Tests.Screens;
+
+/// <summary>
+/// A page of the platform as the tests look at it: each is opened in light and dark, wide and narrow, asked about by axe, and drawn into
+/// docs/screens by <c>./test --screenshots</c>. A new page gets one line in <see cref="All"/>.
+/// </summary>
+/// <param name="Name">The picture's file name without an end.</param>
+/// <param name="Path">Its address in the world.</param>
+/// <param name="Role">Who looks at it; null for somebody who has not logged in.</param>
+/// <param name="Then">What the visitor does before the look, such as opening a dialog.</param>
+internal sealed record Screen(string Name, Func<World, string> Path, string? Role = Roles.Owner, Func<Person, Task>? Then = null)
+{
+    public static readonly IReadOnlyList<Screen> All =
+    [
+        new("log-in", _ => "/login", Role: null),
+        new("inbox", _ => "/"),
+        new("broadcasts", _ => "/?status=all"),
+        new("broadcast-draft", world => $"/broadcasts/{world.Broadcast("draft")}"),
+        new("broadcast-scheduled", world => $"/broadcasts/{world.Broadcast("scheduled")}"),
+        new("broadcast-sending", world => $"/broadcasts/{world.Broadcast("sending")}"),
+        new("broadcast-held", world => $"/broadcasts/{world.Broadcast("held")}"),
+        new("broadcast-sent", world => $"/broadcasts/{world.Broadcast("sent")}"),
+        new("recipients", world => $"/broadcasts/{world.Broadcast("sent")}/recipients"),
+        new("left-out", world => $"/broadcasts/{world.Broadcast("sent")}/left-out"),
+        new("mailbox", world => $"/mailbox?site={world.Test.Uuid}"),
+    ];
+
+    /// <summary>The names, for theories.</summary>
+    public static TheoryData<string> Names => [.. All.Select(screen => screen.Name)];
+
+    public static Screen Of(string name) => All.Single(screen => screen.Name == name);
+
+    /// <summary>Opens it as its visitor sees it.</summary>
+    public async Task<Person> OpenAsync(World world, Chromium chromium, Look look)
+    {
+        var person = Role is null ? await Person.ArriveAsync(world.App, chromium, look) : await Person.LogInAsync(world.App, chromium, Role, look);
+        await person.OpenAsync(Path(world));
+        if (Then is not null)
+        {
+            await Then(person);
+        }
+
+        return person;
+    }
+
+    public override string ToString() => Name;
+}
