@@ -64,10 +64,15 @@ internal sealed partial class Renderer
         }
     }
 
-    /// <summary>Books what reading a value from JSON made: its strings are decoded anew at each look.</summary>
+    /// <summary>Books what reading a value from JSON made: strings are decoded anew at each look, lists and maps wrapped.</summary>
     public Value Decoded(in Value value)
     {
-        Book(value.Kind == ValueKind.String ? ItemBytes + ((long)value.Text.Length * sizeof(char)) : ItemBytes);
+        Book(value.Kind switch
+        {
+            ValueKind.String => ItemBytes + ((long)value.Text.Length * sizeof(char)),
+            ValueKind.List or ValueKind.Map => ItemBytes,
+            _ => 0,
+        });
         return value;
     }
 
