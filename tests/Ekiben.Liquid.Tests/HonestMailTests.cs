@@ -70,8 +70,8 @@ public sealed class HonestMailTests
     [Fact]
     public void Base64_costs_what_it_makes()
     {
-        // 100 KB eight times, of which each makes 133 KB and as many characters.
-        var source = new StringBuilder().Insert(0, "{% assign x = article | base64_encode %}", 8).Append("{{ x | size }}").ToString();
+        // 100 KB five times, of which each makes 133 KB and as many characters.
+        var source = new StringBuilder().Insert(0, "{% assign x = article | base64_encode %}", 5).Append("{{ x | size }}").ToString();
         Assert.Equal("133336", Template.Parse(source).Render(Data));
     }
 }

@@ -9,9 +9,9 @@ namespace Ekiben.Liquid.Rendering;
 /// </summary>
 internal sealed partial class Renderer
 {
-    // What one rare long text or list needed should not stay with the thread for ever.
-    private const int KeptCharacters = 128 * 1024;
-    private const int KeptItems = 4 * 1024;
+    // What the default limits allow is kept. Hosts that allow more should not pin it to the thread for ever.
+    private const int KeptCharacters = 256 * 1024;
+    private const int KeptItems = 16 * 1024;
 
     private readonly List<char[]> _texts = [];
     private readonly List<List<Value>> _lists = [];
