@@ -198,6 +198,11 @@ internal sealed partial class SmtpSession
         {
             // The answer to a message that nobody was to have counts for nobody.
         }
+        else if (command == Command.Mail && _replies.Code == 421)
+        {
+            // RFC 5321 §3.8: the server closes, whoever is next; Exim says so after the messages that it takes on a connection. Nobody's message
+            // was looked at: the one that is closed upon was not sent.
+        }
         else if (kind >= 4)
         {
             // The first refusal is the reason; what follows in the chain only follows from it.

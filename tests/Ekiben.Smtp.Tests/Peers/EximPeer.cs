@@ -9,6 +9,8 @@ namespace Ekiben.Smtp.Tests.Peers;
 /// </summary>
 internal sealed class EximPeer(PeerSetup setup) : Peer(setup)
 {
+    public const string Daemon = "usr/sbin/exim4";
+
     /// <summary>Nobody's: only files of this test have it.</summary>
     private const int User = 64101;
 
@@ -54,7 +56,7 @@ internal sealed class EximPeer(PeerSetup setup) : Peer(setup)
 
     private ProcessStartInfo Exim(string what)
     {
-        var start = PeerFiles.Program("usr/sbin/exim4", "-C", In("exim.conf"), what);
+        var start = PeerFiles.Program(Daemon, "-C", In("exim.conf"), what);
         start.WorkingDirectory = In("");
         start.Environment["LD_PRELOAD"] = Path.Combine(PeerFiles.Root, "libraries/libnss_wrapper.so");
         start.Environment["NSS_WRAPPER_PASSWD"] = In("passwd");
@@ -63,7 +65,7 @@ internal sealed class EximPeer(PeerSetup setup) : Peer(setup)
     }
 
     private string Configuration() => string.Create(CultureInfo.InvariantCulture, $$$"""
-        exim_path = {{{PeerFiles.Root}}}/usr/sbin/exim4
+        exim_path = {{{PeerFiles.Root}}}/{{{Daemon}}}
         exim_user = Debian-exim
         exim_group = Debian-exim
         never_users =

@@ -69,7 +69,7 @@ internal abstract class Peer : IAsyncDisposable
 
     public static async Task<Peer> StartAsync(PeerKind kind, PeerSetup setup, CancellationToken cancel)
     {
-        PeerFiles.Require(kind);
+        PeerFiles.Require(kind == PeerKind.Postfix ? PostfixPeer.Master : EximPeer.Daemon, wantsRoot: true);
         for (var starts = 1; ; starts++)
         {
             Peer peer = kind == PeerKind.Postfix ? new PostfixPeer(setup) : new EximPeer(setup);

@@ -17,12 +17,12 @@ internal static class PeerFiles
     public static string Root { get; } = Path.Combine(Repository(), "tests/.peers");
 
     /// <summary>Skips the test with its reason; where <c>EKIBEN_REQUIRE_PEERS</c> is set, as in the CI, that is a failure.</summary>
-    /// <param name="kind">Which is needed.</param>
-    public static void Require(PeerKind kind)
+    /// <param name="program">What is needed, below <see cref="Root"/>.</param>
+    /// <param name="wantsRoot">It gives its processes users of their own.</param>
+    public static void Require(string program, bool wantsRoot)
     {
-        var program = Path.Combine(Root, kind == PeerKind.Postfix ? "usr/lib/postfix/sbin/master" : "usr/sbin/exim4");
-        var reason = !File.Exists(program) ? $"tests/.peers has no {kind}: run ./test once"
-            : !Environment.IsPrivilegedProcess ? $"{kind} wants root: it gives its processes users of their own"
+        var reason = !File.Exists(Path.Combine(Root, program)) ? $"tests/.peers has no {program}: run ./test once"
+            : wantsRoot && !Environment.IsPrivilegedProcess ? $"{program} wants root"
             : null;
         if (reason is not null && Environment.GetEnvironmentVariable("EKIBEN_REQUIRE_PEERS") is { Length: > 0 })
         {

@@ -6,6 +6,8 @@ namespace Ekiben.Smtp.Tests.Peers;
 /// <summary>Postfix: its master with the services that a message for a maildir needs. Its log is the master's output, so lines are waited for.</summary>
 internal sealed partial class PostfixPeer(PeerSetup setup) : Peer(setup)
 {
+    public const string Master = "usr/lib/postfix/sbin/master";
+
     /// <summary>Postfix wants three that nobody else uses; these are on every Debian, and their rights do not matter here.</summary>
     private const string Owner = "daemon";
 
@@ -54,7 +56,7 @@ internal sealed partial class PostfixPeer(PeerSetup setup) : Peer(setup)
         await WriteAsync("master.cf", Services(), cancel);
         await WriteAsync("mailboxes", "/^known.*@b\\.example$/ all/\n", cancel);
         await WriteAsync("recipients", "/^later@/ 450 4.2.1 try later\n/^close@/ 421 4.3.2 closing\n", cancel);
-        _master = new PeerProcess(PeerFiles.Program("usr/lib/postfix/sbin/master", "-c", In("conf"), "-d", "-s"));
+        _master = new PeerProcess(PeerFiles.Program(Master, "-c", In("conf"), "-d", "-s"));
         await _master.LineAsync(line => line.Contains("daemon started", StringComparison.Ordinal), cancel);
     }
 
