@@ -11,12 +11,14 @@ return args switch
     ["liquid"] => LiquidBenchmark.Run(),
     ["liquid-fuzz", var seconds] => LiquidFuzz.Run(TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture))),
     ["mail"] => MailBenchmark.Run(clock),
-    ["hostile"] => HostileBenchmark.Run(clock),
+    ["hostile"] => HostileBenchmark.Run(clock, 30, TimeSpan.FromSeconds(0.2)),
+    ["hostile", var rounds, var milliseconds] => HostileBenchmark.Run(
+        clock, int.Parse(rounds, CultureInfo.InvariantCulture), TimeSpan.FromMilliseconds(int.Parse(milliseconds, CultureInfo.InvariantCulture))),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds> | mail | hostile");
+    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds> | mail | hostile [<rounds> <milliseconds of a slice>]");
     return 2;
 }

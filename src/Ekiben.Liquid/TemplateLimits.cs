@@ -25,13 +25,16 @@ public sealed record TemplateLimits
     public int OutputBytes { get; init; } = 1024 * 1024;
 
     /// <summary>
-    /// Characters of one string that a filter or capture creates: 64 KiB, below the 85,000 bytes from which the framework puts an object
-    /// on the large-object heap, whose collections stop every thread of the process. Text that is only written out is not one.
+    /// Characters of one string that a filter or capture creates: a text as long as Gmail shows one (102 KB), escaped or encoded.
+    /// Text that is only written out is not one.
     /// </summary>
-    public int StringLength { get; init; } = 32 * 1024;
+    public int StringLength { get; init; } = 160 * 1024;
 
-    /// <summary>Bytes of strings and lists that filters, captures and partial results create during one render, all together.</summary>
-    public int StringBytes { get; init; } = 256 * 1024;
+    /// <summary>
+    /// Bytes of strings and lists that filters and captures create, and that reading JSON does, during one render, all together: a text of
+    /// 100 KB through eight filters.
+    /// </summary>
+    public int StringBytes { get; init; } = 2 * 1024 * 1024;
 
     /// <summary>Items of a range or list that is walked or created.</summary>
     public int Items { get; init; } = 10_000;

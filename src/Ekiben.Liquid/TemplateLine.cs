@@ -47,7 +47,8 @@ public static class TemplateLine
         {
             foreach (var property in given.EnumerateObject())
             {
-                data[JsonText.NameOf(property)] = property.Value;
+                // Text is decoded once here, not at each look.
+                data[JsonText.NameOf(property)] = property.Value.ValueKind == JsonValueKind.String ? JsonText.Of(property.Value) : property.Value;
             }
         }
 

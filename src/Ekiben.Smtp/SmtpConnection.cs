@@ -40,8 +40,11 @@ public sealed class SmtpConnection : IAsyncDisposable
     private SmtpConnection(SmtpSession session, Wire wire, PeerMemory peers, SmtpOptions options) =>
         (_session, _wire, _peers, _peer, _passed) = (session, wire, peers, options.Peer, options.Passed);
 
-    /// <summary>False once it cannot take another message: the server closed it, or broke the protocol, or a reply was lost.</summary>
-    public bool IsUsable => _session.State == SmtpSessionState.Ready && _wire.IsOpen;
+    /// <summary>
+    /// False once it cannot take another message: the server closed it, or broke the protocol, or a reply was lost; and when the server refused so
+    /// many that it would soon close it.
+    /// </summary>
+    public bool IsUsable => _session is { State: SmtpSessionState.Ready, IsWorn: false } && _wire.IsOpen;
 
     /// <summary>How many messages may be begun before the outcome of the first is taken: 2 where transactions are chained, else 1.</summary>
     public int Capacity => _session.Capacity;

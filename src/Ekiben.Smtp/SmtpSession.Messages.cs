@@ -12,6 +12,21 @@ internal sealed partial class SmtpSession
     /// <summary>A transaction was left open on the server: the next begins with RSET.</summary>
     private bool _needsReset;
 
+    /// <summary>
+    /// Servers count commands that bring no mail and then hang up: Exim takes 10 on a connection (<c>smtp_accept_max_nonmail</c>), of which the
+    /// first RSET after each message is free; Postfix 20 errors without a message between them (<c>smtpd_hard_error_limit</c>), of which a refused
+    /// recipient of a chain is two. Below both, with one message that may be under way.
+    /// </summary>
+    private const int MaxIdleResets = 8;
+
+    private int _idleResets;
+
+    /// <summary>The server has had a message's end since the last RSET.</summary>
+    private bool _resetIsFree = true;
+
+    /// <summary>True when so many messages were refused that the server would soon hang up: what is begun goes on, the next takes a new connection.</summary>
+    public bool IsWorn => _idleResets >= MaxIdleResets;
+
     /// <summary>How many messages may be begun before the outcome of the first is taken.</summary>
     public int Capacity => Pipelines ? 2 : 1;
 
@@ -110,6 +125,8 @@ internal sealed partial class SmtpSession
         if (_needsReset)
         {
             _needsReset = false;
+            _idleResets += _resetIsFree ? 0 : 1;
+            _resetIsFree = false;
             _commands.Add("RSET\r\n"u8);
             Expect(Command.Rset, null);
             if (!Pipelines)
@@ -176,9 +193,15 @@ internal sealed partial class SmtpSession
             return;
         }
 
+        _resetIsFree |= command is Command.Dot or Command.LoneDot;
         if (command == Command.LoneDot)
         {
             // The answer to a message that nobody was to have counts for nobody.
+        }
+        else if (command == Command.Mail && _replies.Code == 421)
+        {
+            // RFC 5321 §3.8: the server closes, whoever is next; Exim says so after the messages that it takes on a connection. Nobody's message
+            // was looked at: the one that is closed upon was not sent.
         }
         else if (kind >= 4)
         {

@@ -73,7 +73,8 @@ internal sealed partial class SmtpSession
         var reply = _replies.ToReply();
         if (command == Command.Rset)
         {
-            PeerMisbehaved |= Pipelines;
+            // RSET is always in order; a server that has had enough of them says so with another code, and is right in its way.
+            PeerMisbehaved |= Pipelines && _replies.Code is (500 or 502 or 503);
             Break($"the server refused RSET: {reply}", SmtpPhase.Mail, isPermanent: false);
         }
         else if (_replies.Code < 400)

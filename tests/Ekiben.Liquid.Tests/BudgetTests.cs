@@ -18,6 +18,7 @@ public sealed class BudgetTests
         ["map"] = Enumerable.Range(0, 5_000).ToDictionary(number => $"k{number}", object? (number) => number),
         ["json"] = System.Text.Json.JsonSerializer.SerializeToElement(Enumerable.Range(0, 10_000).Select(number => new[] { number })),
         ["text"] = System.Text.Json.JsonSerializer.SerializeToElement(new string('x', 200_000)),
+        ["row"] = System.Text.Json.JsonSerializer.SerializeToElement(new { text = new string('x', 250) }),
         ["digits"] = new string('9', 500_000),
     };
 
@@ -99,8 +100,11 @@ public sealed class BudgetTests
     [InlineData("Items", "x\n{% for i in (1..10001) %}{% endfor %}")]
     [InlineData("StringLength", "{% assign a = 'xxxxxxxx' %}{% for i in (1..40) %}{% assign a = a | append: a %}{% endfor %}")]
     [InlineData("StringLength", "{% assign a = 'xxxxxxxx' %}{% for i in (1..40) %}{% assign a = a | replace: 'x', 'xx' %}{% endfor %}")]
-    [InlineData("StringLength", "{% capture a %}{% for i in (1..9000) %}xxxx{% endfor %}{% endcapture %}")]
-    [InlineData("StringBytes", "{% capture a %}{% for i in (1..5000) %}xxxx{% endfor %}{% endcapture %}{% for i in (1..40) %}{% assign b = a | append: 'x' %}{% endfor %}")]
+    [InlineData("StringLength", "{% capture a %}{% for i in (1..9000) %}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{% endfor %}{% endcapture %}")]
+    [InlineData("StringBytes", "{% capture a %}{% for i in (1..5000) %}xxxxxxxxxx{% endfor %}{% endcapture %}{% for i in (1..50) %}{% assign b = a | append: 'x' %}{% endfor %}")]
+    [InlineData("StringBytes", "{% for i in (1..200) %}{% assign a = list | sort %}{% endfor %}")]
+    [InlineData("StringBytes", "{% for i in (1..200) %}{% for j in json limit: 1 %}{% endfor %}{% endfor %}")]
+    [InlineData("StringBytes", "{% for i in list %}{% if row.text %}{% endif %}{% endfor %}{% for i in list %}{% if row.text %}{% endif %}{% endfor %}")]
     [InlineData("OutputBytes", "{% for i in (1..10000) %}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{% endfor %}")]
     [InlineData("PartialDepth", "{% include 'self' %}")]
     public void Error_names_the_budget(string budget, string source)

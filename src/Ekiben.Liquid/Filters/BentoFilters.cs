@@ -90,8 +90,8 @@ internal static class BentoFilters
     /// <summary>One element of the list. Equal seeds draw equal elements, so a preview shows what will be sent.</summary>
     public static Value Lottery(Renderer renderer, in Value input, in FilterArguments arguments)
     {
-        var items = Items.Of(renderer, input);
-        return items.Count == 0 ? default : items[(int)(renderer.NextRandom() % (ulong)items.Count)];
+        using var items = Items.Of(renderer, input);
+        return items.List.Count == 0 ? default : items.List[(int)(renderer.NextRandom() % (ulong)items.List.Count)];
     }
 
     public static Value ToInteger(Renderer renderer, in Value input, in FilterArguments arguments)

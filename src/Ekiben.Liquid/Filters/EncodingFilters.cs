@@ -16,9 +16,11 @@ internal static class EncodingFilters
             return input;
         }
 
+        var text = ValueText.Of(input, renderer);
+        renderer.Work(text.Length);
         var builder = new TextBuilder(renderer);
         Span<byte> bytes = stackalloc byte[4];
-        foreach (var rune in ValueText.Of(input, renderer).EnumerateRunes())
+        foreach (var rune in text.EnumerateRunes())
         {
             if (rune.IsAscii && (char.IsAsciiLetterOrDigit((char)rune.Value) || (char)rune.Value is '_' or '.' or '-' or '~'))
             {
@@ -49,9 +51,7 @@ internal static class EncodingFilters
             return input;
         }
 
-        var text = ValueText.Of(input, renderer);
-        renderer.Charge(text.Length);
-        var bytes = Encoding.UTF8.GetBytes(text);
+        var bytes = Utf8(renderer, ValueText.Of(input, renderer));
         var length = 0;
         for (var index = 0; index < bytes.Length; index++)
         {
@@ -65,26 +65,14 @@ internal static class EncodingFilters
         return Decoded(renderer, bytes.AsSpan(0, length), "url_decode");
     }
 
-    public static Value Base64Encode(Renderer renderer, in Value input, in FilterArguments arguments)
-    {
-        var text = ValueText.Of(input, renderer);
-        renderer.Charge(text.Length * 4L);
-        return Value.Of(Convert.ToBase64String(Encoding.UTF8.GetBytes(text)));
-    }
+    public static Value Base64Encode(Renderer renderer, in Value input, in FilterArguments arguments) => Base64(renderer, input, urlSafe: false);
 
-    public static Value Base64UrlSafeEncode(Renderer renderer, in Value input, in FilterArguments arguments)
-    {
-        var text = ValueText.Of(input, renderer);
-        renderer.Charge(text.Length * 4L);
-
-        // Ruby keeps the padding, which Base64Url drops.
-        return Value.Of(Convert.ToBase64String(Encoding.UTF8.GetBytes(text)).Replace('+', '-').Replace('/', '_'));
-    }
+    public static Value Base64UrlSafeEncode(Renderer renderer, in Value input, in FilterArguments arguments) => Base64(renderer, input, urlSafe: true);
 
     public static Value Base64Decode(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var text = ValueText.Of(input, renderer);
-        renderer.Charge(text.Length);
+        renderer.Book(text.Length);
         var bytes = new byte[text.Length];
         return !text.Any(char.IsWhiteSpace) && Convert.TryFromBase64String(text, bytes, out var length)
             ? Decoded(renderer, bytes.AsSpan(0, length), "base64_decode")
@@ -94,15 +82,46 @@ internal static class EncodingFilters
     public static Value Base64UrlSafeDecode(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var text = ValueText.Of(input, renderer);
-        renderer.Charge(text.Length);
+        renderer.Book(text.Length);
         var bytes = new byte[text.Length];
         return Base64Url.IsValid(text) && !text.Any(char.IsWhiteSpace) && Base64Url.TryDecodeFromChars(text, bytes, out var length)
             ? Decoded(renderer, bytes.AsSpan(0, length), "base64_url_safe_decode")
             : throw renderer.Error(TemplateErrors.Argument, "The input of base64_url_safe_decode is not Base64");
     }
 
-    private static Value Decoded(Renderer renderer, ReadOnlySpan<byte> bytes, string filter) =>
-        System.Text.Unicode.Utf8.IsValid(bytes)
-            ? Value.Of(Encoding.UTF8.GetString(bytes))
-            : throw renderer.Error(TemplateErrors.Argument, $"The result of {filter} is not UTF-8");
+    private static Value Base64(Renderer renderer, in Value input, bool urlSafe)
+    {
+        var bytes = Utf8(renderer, ValueText.Of(input, renderer));
+        var length = (bytes.Length + 2) / 3 * 4;
+        renderer.Charge(length);
+        return Value.Of(string.Create(length, (bytes, urlSafe), static (target, state) =>
+        {
+            Convert.TryToBase64Chars(state.bytes, target, out _);
+            if (state.urlSafe)
+            {
+                // Ruby keeps the padding, which Base64Url drops.
+                target.Replace('+', '-');
+                target.Replace('/', '_');
+            }
+        }));
+    }
+
+    /// <summary>The text's octets, booked before they are made.</summary>
+    private static byte[] Utf8(Renderer renderer, string text)
+    {
+        renderer.Work(text.Length);
+        renderer.Book(Encoding.UTF8.GetByteCount(text));
+        return Encoding.UTF8.GetBytes(text);
+    }
+
+    private static Value Decoded(Renderer renderer, ReadOnlySpan<byte> bytes, string filter)
+    {
+        if (!System.Text.Unicode.Utf8.IsValid(bytes))
+        {
+            throw renderer.Error(TemplateErrors.Argument, $"The result of {filter} is not UTF-8");
+        }
+
+        renderer.Charge(Encoding.UTF8.GetCharCount(bytes));
+        return Value.Of(Encoding.UTF8.GetString(bytes));
+    }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Ekiben.Liquid.Nodes;
 using Ekiben.Liquid.Rendering;
 using Ekiben.Liquid.Values;
@@ -9,10 +10,14 @@ internal static class Items
 {
     private const int MaxDepth = 64;
 
-    /// <summary>Lists are flattened, a map is one item, a range its numbers, nil nothing, anything else itself.</summary>
-    public static List<Value> Of(Renderer renderer, in Value input)
+    /// <summary>
+    /// Lists are flattened, a map is one item, a range its numbers, nil nothing, anything else itself. Each item is booked once, for the
+    /// list that the filter makes of them.
+    /// </summary>
+    public static ScratchList Of(Renderer renderer, in Value input)
     {
-        var items = new List<Value>();
+        var scratch = new ScratchList(renderer);
+        var items = scratch.List;
         switch (input.Kind)
         {
             case ValueKind.Nil:
@@ -33,10 +38,8 @@ internal static class Items
                 break;
         }
 
-        return items;
+        return scratch;
     }
-
-    public static Value ToValue(List<Value> items) => Value.Of(items.ToArray());
 
     /// <summary>
     /// Ruby's <c>item[property]</c>. False when the item has no such method (nil, booleans, floats); an error when it has one
@@ -52,6 +55,7 @@ internal static class Items
             case ValueKind.Object:
             case ValueKind.Loop:
                 value = property.Kind == ValueKind.String ? Lookup.ByName(item, property.Text, dotted: false) : default;
+                value = item.Reference is JsonElement ? renderer.Decoded(value) : value;
                 return true;
             case ValueKind.List when property.Kind == ValueKind.Integer:
                 value = Lookup.ByIndex(item, property);
@@ -106,7 +110,7 @@ internal static class Items
             throw renderer.OverBudget(nameof(TemplateLimits.Nesting), MaxDepth);
         }
 
-        var source = Collections.Indexed(list);
+        var source = Collections.Indexed(list, renderer);
         for (var index = 0; index < count; index++)
         {
             var item = Collections.At(source, index);

@@ -23,7 +23,8 @@ internal static class ListFilters
         var glue = arguments.Count == 0 ? " " : ValueText.Of(arguments.First, renderer);
         var builder = new TextBuilder(renderer);
         var isFirst = true;
-        foreach (var item in Items.Of(renderer, input))
+        using var items = Items.Of(renderer, input);
+        foreach (var item in items.List)
         {
             if (!isFirst)
             {
@@ -39,9 +40,9 @@ internal static class ListFilters
 
     public static Value Reverse(Renderer renderer, in Value input, in FilterArguments arguments)
     {
-        var items = Items.Of(renderer, input);
-        items.Reverse();
-        return Items.ToValue(items);
+        using var items = Items.Of(renderer, input);
+        items.List.Reverse();
+        return items.ToValue();
     }
 
     public static Value Concat(Renderer renderer, in Value input, in FilterArguments arguments)
@@ -51,43 +52,44 @@ internal static class ListFilters
             throw renderer.Error(TemplateErrors.Argument, "The filter concat needs a list");
         }
 
-        var items = Items.Of(renderer, input);
+        using var items = Items.Of(renderer, input);
         var others = arguments.First;
         if (others.Kind == ValueKind.Map)
         {
-            renderer.ChargeItems(Collections.MapCount(others));
-            others = Value.Of(Collections.Pairs(others));
+            others = Value.Of(Collections.Pairs(others, renderer));
         }
 
         // Only the left side is flattened.
         var count = others.Kind == ValueKind.Range ? others.Range.Count : Collections.Count(others);
         renderer.ChargeItems(count);
-        renderer.CheckItems(items.Count + count);
-        others = others.Kind == ValueKind.List ? Collections.Indexed(others) : others;
+        renderer.CheckItems(items.List.Count + count);
+        others = others.Kind == ValueKind.List ? Collections.Indexed(others, renderer) : others;
         for (var index = 0; index < count; index++)
         {
-            items.Add(others.Kind == ValueKind.Range ? Value.Of(others.Range.First + index) : Collections.At(others, index));
+            items.List.Add(others.Kind == ValueKind.Range ? Value.Of(others.Range.First + index) : Collections.At(others, index));
         }
 
-        return Items.ToValue(items);
+        return items.ToValue();
     }
 
     public static Value Map(Renderer renderer, in Value input, in FilterArguments arguments)
     {
-        var items = Items.Of(renderer, input);
-        for (var index = 0; index < items.Count; index++)
+        using var items = Items.Of(renderer, input);
+        var list = items.List;
+        for (var index = 0; index < list.Count; index++)
         {
-            Items.TryGetProperty(renderer, items[index], arguments.First, out var value);
-            items[index] = value;
+            Items.TryGetProperty(renderer, list[index], arguments.First, out var value);
+            list[index] = value;
         }
 
-        return Items.ToValue(items);
+        return items.ToValue();
     }
 
     public static Value Compact(Renderer renderer, in Value input, in FilterArguments arguments)
     {
-        var kept = new List<Value>();
-        foreach (var item in Items.Of(renderer, input))
+        using var items = Items.Of(renderer, input);
+        using var kept = new ScratchList(renderer);
+        foreach (var item in items.List)
         {
             var value = item;
             if (!arguments.First.IsNil)
@@ -97,18 +99,19 @@ internal static class ListFilters
 
             if (!value.IsNil)
             {
-                kept.Add(item);
+                kept.List.Add(item);
             }
         }
 
-        return Items.ToValue(kept);
+        return kept.ToValue();
     }
 
     public static Value Uniq(Renderer renderer, in Value input, in FilterArguments arguments)
     {
-        var seen = new HashSet<Value>(new ValueEquality(renderer));
-        var kept = new List<Value>();
-        foreach (var item in Items.Of(renderer, input))
+        var seen = renderer.Seen;
+        using var items = Items.Of(renderer, input);
+        using var kept = new ScratchList(renderer);
+        foreach (var item in items.List)
         {
             var value = item;
             if (!arguments.First.IsNil)
@@ -119,17 +122,19 @@ internal static class ListFilters
             renderer.Step();
             if (seen.Add(value))
             {
-                kept.Add(item);
+                kept.List.Add(item);
             }
         }
 
-        return Items.ToValue(kept);
+        seen.Clear();
+        return kept.ToValue();
     }
 
     public static Value Sum(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var total = Value.Of(0);
-        foreach (var item in Items.Of(renderer, input))
+        using var items = Items.Of(renderer, input);
+        foreach (var item in items.List)
         {
             var value = item;
             if (!arguments.First.IsNil)
@@ -142,28 +147,5 @@ internal static class ListFilters
         }
 
         return total;
-    }
-
-    /// <summary>Equality for <c>uniq</c>. Maps and lists hash by size, so equal ones meet.</summary>
-    private sealed class ValueEquality(Renderer renderer) : IEqualityComparer<Value>
-    {
-        public bool Equals(Value left, Value right) => left.Kind == right.Kind && Comparison.AreEqual(renderer, left, right);
-
-        private int HashOf(string text)
-        {
-            renderer.Work(text.Length);
-            return text.GetHashCode(StringComparison.Ordinal);
-        }
-
-        public int GetHashCode(Value value) => value.Kind switch
-        {
-            ValueKind.String => HashOf(value.Text),
-            ValueKind.List => Collections.Count(value) is var count && count > 0 && Collections.At(value, 0) is { Kind: ValueKind.String } first
-                ? HashCode.Combine(count, first.Text) : count,
-            ValueKind.Map => Collections.MapCount(value),
-            ValueKind.Decimal or ValueKind.Range => value.Reference.GetHashCode(),
-            ValueKind.Object or ValueKind.Loop => 0,
-            _ => HashCode.Combine(value.Kind, value.Integer),
-        };
     }
 }

@@ -53,11 +53,10 @@ internal static class MarkupFilters
             return Value.Of(text);
         }
 
-        renderer.Charge(text.Length);
-        text = RemoveAll(text, "<script", "</script>");
-        text = RemoveAll(text, "<!--", "-->");
-        text = RemoveAll(text, "<style", "</style>");
-        return Value.Of(RemoveAll(text, "<", ">"));
+        text = RemoveAll(renderer, text, "<script", "</script>");
+        text = RemoveAll(renderer, text, "<!--", "-->");
+        text = RemoveAll(renderer, text, "<style", "</style>");
+        return Value.Of(RemoveAll(renderer, text, "<", ">"));
     }
 
     private static Value Escape(Renderer renderer, string text, bool once)
@@ -93,9 +92,16 @@ internal static class MarkupFilters
         builder.Append(text);
     }
 
-    private static string RemoveAll(string text, string opening, string closing)
+    /// <summary>The text itself where there is nothing to drop.</summary>
+    private static string RemoveAll(Renderer renderer, string text, string opening, string closing)
     {
-        var builder = new TextBuilder(null);
+        renderer.Work(text.Length);
+        if (!text.Contains(opening, StringComparison.OrdinalIgnoreCase))
+        {
+            return text;
+        }
+
+        var builder = new TextBuilder(renderer);
         var index = 0;
         while (text.IndexOf(opening, index, StringComparison.OrdinalIgnoreCase) is var start && start >= 0)
         {

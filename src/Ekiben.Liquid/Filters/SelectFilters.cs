@@ -15,20 +15,27 @@ internal static class SelectFilters
 
     public static Value Find(Renderer renderer, in Value input, in FilterArguments arguments)
     {
-        var items = Items.Of(renderer, input);
-        return FirstMatch(renderer, items, arguments) is int index and >= 0 ? items[index] : default;
+        using var items = Items.Of(renderer, input);
+        return FirstMatch(renderer, items.List, arguments) is int index and >= 0 ? items.List[index] : default;
     }
 
-    public static Value FindIndex(Renderer renderer, in Value input, in FilterArguments arguments) =>
-        FirstMatch(renderer, Items.Of(renderer, input), arguments) is int index and >= 0 ? Value.Of(index) : default;
+    public static Value FindIndex(Renderer renderer, in Value input, in FilterArguments arguments)
+    {
+        using var items = Items.Of(renderer, input);
+        return FirstMatch(renderer, items.List, arguments) is int index and >= 0 ? Value.Of(index) : default;
+    }
 
-    public static Value Has(Renderer renderer, in Value input, in FilterArguments arguments) =>
-        FirstMatch(renderer, Items.Of(renderer, input), arguments) is int index ? Value.Of(index >= 0) : default;
+    public static Value Has(Renderer renderer, in Value input, in FilterArguments arguments)
+    {
+        using var items = Items.Of(renderer, input);
+        return FirstMatch(renderer, items.List, arguments) is int index ? Value.Of(index >= 0) : default;
+    }
 
     private static Value Choose(Renderer renderer, in Value input, in FilterArguments arguments, bool wanted)
     {
-        var chosen = new List<Value>();
-        foreach (var item in Items.Of(renderer, input))
+        using var items = Items.Of(renderer, input);
+        using var chosen = new ScratchList(renderer);
+        foreach (var item in items.List)
         {
             if (Matches(renderer, item, arguments) is not bool matches)
             {
@@ -37,11 +44,11 @@ internal static class SelectFilters
 
             if (matches == wanted)
             {
-                chosen.Add(item);
+                chosen.List.Add(item);
             }
         }
 
-        return Items.ToValue(chosen);
+        return chosen.ToValue();
     }
 
     /// <summary>The index of the first match, -1 without one, null when an item before it has no properties.</summary>

@@ -19,34 +19,40 @@ internal static class SortFilters
 
     private static Value Sort(Renderer renderer, in Value input, in Value property, Order order)
     {
-        var items = Items.Of(renderer, input).ToArray();
-        var keys = items;
-        if (!property.IsNil)
+        using var items = Items.Of(renderer, input);
+        using var keys = new ScratchList(renderer);
+        foreach (var item in items.List)
         {
-            keys = new Value[items.Length];
-            for (var index = 0; index < items.Length; index++)
+            var key = item;
+            if (!property.IsNil && !Items.TryGetProperty(renderer, item, property, out key))
             {
-                if (!Items.TryGetProperty(renderer, items[index], property, out keys[index]))
-                {
-                    throw renderer.Error(TemplateErrors.Argument, "The list holds values without properties");
-                }
+                throw renderer.Error(TemplateErrors.Argument, "The list holds values without properties");
             }
+
+            keys.List.Add(key);
         }
 
-        var positions = new int[items.Length];
+        var count = items.List.Count;
+        var sorted = MergeSort(renderer, renderer.Positions(count, 0), renderer.Positions(count, 1), keys.List, order);
+        var result = new Value[count];
+        for (var index = 0; index < count; index++)
+        {
+            result[index] = items.List[sorted[index]];
+        }
+
+        return Value.Of(result);
+    }
+
+    /// <summary>Sorts positions, which begin as 0, 1, 2...; answers that of the two spans in which they end.</summary>
+    private static Span<int> MergeSort(Renderer renderer, Span<int> positions, Span<int> spare, List<Value> keys, Order order)
+    {
         for (var index = 0; index < positions.Length; index++)
         {
             positions[index] = index;
         }
 
-        MergeSort(renderer, positions, keys, order);
-        return Value.Of(Array.ConvertAll(positions, position => items[position]));
-    }
-
-    private static void MergeSort(Renderer renderer, int[] positions, Value[] keys, Order order)
-    {
         var source = positions;
-        var target = new int[positions.Length];
+        var target = spare;
         for (var width = 1; width < positions.Length; width *= 2)
         {
             for (var start = 0; start < positions.Length; start += width * 2)
@@ -56,13 +62,16 @@ internal static class SortFilters
                 Merge(renderer, source, target, (start, middle, end), keys, order);
             }
 
-            (source, target) = (target, source);
+            var swapped = source;
+            source = target;
+            target = swapped;
         }
 
-        source.CopyTo(positions, 0);
+        return source;
     }
 
-    private static void Merge(Renderer renderer, int[] source, int[] target, (int Start, int Middle, int End) run, Value[] keys, Order order)
+    private static void Merge(
+        Renderer renderer, Span<int> source, Span<int> target, (int Start, int Middle, int End) run, List<Value> keys, Order order)
     {
         var (left, right) = (run.Start, run.Middle);
         for (var index = run.Start; index < run.End; index++)

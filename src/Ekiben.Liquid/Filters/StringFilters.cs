@@ -85,6 +85,7 @@ internal static class StringFilters
     public static Value Squish(Renderer renderer, in Value input, in FilterArguments arguments)
     {
         var text = ValueText.Of(input, renderer);
+        renderer.Work(text.Length);
         var builder = new TextBuilder(renderer);
         var pending = false;
         foreach (var character in text)
@@ -111,7 +112,8 @@ internal static class StringFilters
     {
         var text = ValueText.Of(input, renderer);
         var separator = ValueText.Of(arguments.First, renderer);
-        var parts = new List<Value>();
+        using var scratch = new ScratchList(renderer);
+        var parts = scratch.List;
         if (separator == " ")
         {
             SplitAtSpaces(renderer, text, parts);
@@ -128,8 +130,8 @@ internal static class StringFilters
             count--;
         }
 
-        renderer.ChargeItems(count);
-        return Value.Of(parts.GetRange(0, count).ToArray());
+        parts.RemoveRange(count, parts.Count - count);
+        return scratch.ToValue();
     }
 
     public static Value Replace(Renderer renderer, in Value input, in FilterArguments arguments)
@@ -228,7 +230,7 @@ internal static class StringFilters
             builder.Append(word);
         }
 
-        builder.Finish();
+        builder.Abandon();
         return Value.Of(text);
     }
 
@@ -251,10 +253,10 @@ internal static class StringFilters
         }
 
         var text = ValueText.Of(input, renderer);
-        renderer.Charge(text.Length);
+        renderer.Work(text.Length);
         var (first, characters) = Cut(start, length, Characters.Count(text));
         var begin = Characters.IndexOf(text, first);
-        return Value.Of(text[begin..Characters.IndexOf(text, first + characters)]);
+        return renderer.Created(text, begin, Characters.IndexOf(text, first + characters));
     }
 
     public static long Integer(Renderer renderer, in Value value) => Numbers.ToInteger(value)
@@ -303,23 +305,21 @@ internal static class StringFilters
         }
 
         renderer.Work(text.Length);
-        return end - start == text.Length ? Value.Of(text) : renderer.Created(text[start..end]);
+        return renderer.Created(text, start, end);
     }
 
     private static void SplitAtSpaces(Renderer renderer, string text, List<Value> parts)
     {
-        renderer.Charge(text.Length);
+        renderer.Work(text.Length);
         var index = 0;
         while (TryReadWord(text, ref index, out var word))
         {
-            renderer.CheckItems(parts.Count + 1);
-            parts.Add(Value.Of(word.ToString()));
+            AddPart(renderer, parts, word);
         }
     }
 
     private static void SplitAt(Renderer renderer, string text, string separator, List<Value> parts)
     {
-        renderer.Charge(text.Length);
         renderer.Search(text.Length, separator.Length);
         var index = 0;
         while (index < text.Length)
@@ -328,8 +328,7 @@ internal static class StringFilters
                 ? index + Characters.LengthAt(text, index)
                 : text.IndexOf(separator, index, StringComparison.Ordinal);
             var end = found < 0 ? text.Length : found;
-            renderer.CheckItems(parts.Count + 1);
-            parts.Add(Value.Of(text[index..end]));
+            AddPart(renderer, parts, text.AsSpan(index, end - index));
             if (found < 0)
             {
                 break;
@@ -337,6 +336,15 @@ internal static class StringFilters
 
             index = end + separator.Length;
         }
+    }
+
+    /// <summary>Books a part with its characters and its place in the list.</summary>
+    private static void AddPart(Renderer renderer, List<Value> parts, ReadOnlySpan<char> text)
+    {
+        renderer.CheckItems(parts.Count + 1);
+        renderer.BookItems(text.IsEmpty ? 1 : 2);
+        renderer.Charge(text.Length);
+        parts.Add(Value.Of(text.ToString()));
     }
 
     private static bool TryReadWord(string text, ref int index, out ReadOnlySpan<char> word)

@@ -53,7 +53,7 @@ internal readonly record struct Clause(Expression Left, Comparator Comparator, E
                 var count = Collections.Count(left);
                 renderer.CheckItems(count);
                 renderer.Work(count * 16L);
-                var items = Collections.Indexed(left);
+                var items = Collections.Indexed(left, renderer);
                 for (var index = 0; index < count; index++)
                 {
                     if (Comparison.AreEqual(renderer, Collections.At(items, index), right))

@@ -41,7 +41,13 @@ internal sealed class PathExpression(string? root, Expression? rootIndex, PathSt
         foreach (ref readonly var step in steps.AsSpan())
         {
             Weigh(value, renderer);
+            var isJson = value.Reference is JsonElement;
             value = step.Name is { } name ? Lookup.ByName(value, name, step.IsDotted) : Lookup.ByIndex(value, step.Index!.Evaluate(renderer));
+            if (isJson)
+            {
+                renderer.Decoded(value);
+            }
+
             if (value.IsNil)
             {
                 return value;

@@ -18,14 +18,12 @@ internal readonly struct LoopItems
     {
         if (collection.Kind == ValueKind.Map)
         {
-            renderer.ChargeItems(Collections.MapCount(collection));
-            collection = Value.Of(Collections.Pairs(collection));
+            collection = Value.Of(Collections.Pairs(collection, renderer));
         }
-
         else if (collection.Kind == ValueKind.List)
         {
             renderer.CheckItems(Collections.Count(collection));
-            collection = Collections.Indexed(collection);
+            collection = Collections.Indexed(collection, renderer);
         }
 
         _collection = collection;

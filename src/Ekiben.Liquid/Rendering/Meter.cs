@@ -50,13 +50,30 @@ internal sealed partial class Renderer
     public void Charge(long characters)
     {
         CheckLength(characters);
-        _stringBytes += characters * sizeof(char);
+        Book(characters * sizeof(char));
+        Work(characters);
+    }
+
+    /// <summary>Books bytes that are about to be created and are no string of the template's: an encoding on its way, text of JSON.</summary>
+    public void Book(long bytes)
+    {
+        _stringBytes += bytes;
         if (_stringBytes > Limits.StringBytes)
         {
             throw OverBudget(nameof(TemplateLimits.StringBytes), Limits.StringBytes);
         }
+    }
 
-        Work(characters);
+    /// <summary>Books what reading a value from JSON made: strings are decoded anew at each look, lists and maps wrapped.</summary>
+    public Value Decoded(in Value value)
+    {
+        Book(value.Kind switch
+        {
+            ValueKind.String => ItemBytes + ((long)value.Text.Length * sizeof(char)),
+            ValueKind.List or ValueKind.Map => ItemBytes,
+            _ => 0,
+        });
+        return value;
     }
 
     /// <summary>Refuses a string that would be too long for one, however little was created before.</summary>
@@ -72,8 +89,13 @@ internal sealed partial class Renderer
     public void ChargeItems(long count)
     {
         CheckItems(count);
-        _stringBytes += count * ItemBytes;
-        Charge(0);
+        BookItems(count);
+    }
+
+    /// <summary>Books room for items, however many one list may have.</summary>
+    public void BookItems(long count)
+    {
+        Book(count * ItemBytes);
         Work(count * 16);
     }
 
@@ -120,6 +142,18 @@ internal sealed partial class Renderer
         {
             throw OverBudget(nameof(TemplateLimits.Time), Limits.Time);
         }
+    }
+
+    /// <summary>Books a part of a text, then makes it.</summary>
+    public Value Created(string text, int start, int end)
+    {
+        if (end - start == text.Length)
+        {
+            return Value.Of(text);
+        }
+
+        Charge(end - start);
+        return Value.Of(text[start..end]);
     }
 
     /// <summary>Books a string that was made elsewhere (a capture, a digest) and wraps it.</summary>

@@ -7,8 +7,8 @@ internal sealed class OutputBuffer(Renderer renderer) : IBufferWriter<byte>
 {
     private const int FirstSize = 16 * 1024;
 
-    // A rare huge mail should not pin its buffer to the thread for ever.
-    private const int KeptSize = 256 * 1024;
+    // What the largest mail allowed by default needs. Hosts that allow more should not pin it to the thread for ever.
+    private const int KeptSize = 1024 * 1024;
 
     private byte[] _bytes = new byte[FirstSize];
 
@@ -32,6 +32,12 @@ internal sealed class OutputBuffer(Renderer renderer) : IBufferWriter<byte>
 
     public void Append(ReadOnlySpan<byte> utf8)
     {
+        if (utf8.Length > Limit - Length)
+        {
+            // Before more memory is taken.
+            throw renderer.OverBudget(nameof(TemplateLimits.OutputBytes), Limit);
+        }
+
         if (utf8.Length > _bytes.Length - Length)
         {
             Grow(utf8.Length);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using Ekiben.Liquid.Nodes;
 using Ekiben.Liquid.Values;
 
@@ -57,6 +58,7 @@ internal sealed partial class Renderer
     public void Return()
     {
         Output.Reset();
+        ReturnScratch();
         _frames.AsSpan(0, _frameCount).Clear();
         _frameCount = _frameBase = 0;
         if (_assigned.Count > 0)
@@ -273,12 +275,13 @@ internal sealed partial class Renderer
     private Value FindInData(string name)
     {
         object? value;
-        if (_dictionary is not null)
+        var isKnown = _dictionary is not null ? _dictionary.TryGetValue(name, out value) : _object!.TryGet(name, out value);
+        if (!isKnown)
         {
-            return _dictionary.TryGetValue(name, out value) ? Value.From(value) : default;
+            return default;
         }
 
-        return _object!.TryGet(name, out value) ? Value.From(value) : default;
+        return value is JsonElement json ? Decoded(Value.From(json)) : Value.From(value);
     }
 
     private struct Frame

@@ -66,7 +66,7 @@ internal sealed partial class Renderer
             throw OverBudget(nameof(TemplateLimits.Nesting), MaxPrintDepth);
         }
 
-        var items = Collections.Indexed(list);
+        var items = Collections.Indexed(list, this);
         for (var index = 0; index < count; index++)
         {
             Step();

@@ -1,11 +1,15 @@
 using System.Collections;
 using System.Text.Json;
+using Ekiben.Liquid.Rendering;
 
 namespace Ekiben.Liquid.Values;
 
 /// <summary>Reads lists and maps whichever host type stands behind them.</summary>
 internal static class Collections
 {
+    // A pair's list with its two values takes the room of three items.
+    private const long ItemsAPair = 3;
+
     public static int Count(in Value list) => list.Reference switch
     {
         Value[] items => items.Length,
@@ -25,19 +29,21 @@ internal static class Collections
         _ => default,
     };
 
-    /// <summary>The list in a form whose items are found at once: JSON is read in full, all else is as it was.</summary>
-    public static Value Indexed(in Value list)
+    /// <summary>The list in a form whose items are found at once: JSON is read in full and booked, all else is as it was.</summary>
+    public static Value Indexed(in Value list, Renderer renderer)
     {
         if (list.Reference is not JsonElement json)
         {
             return list;
         }
 
-        var items = new Value[json.GetArrayLength()];
+        var count = json.GetArrayLength();
+        renderer.ChargeItems(count);
+        var items = new Value[count];
         var index = 0;
         foreach (var item in json.EnumerateArray())
         {
-            items[index++] = Value.From(item);
+            items[index++] = renderer.Decoded(Value.From(item));
         }
 
         return Value.Of(items);
@@ -90,10 +96,13 @@ internal static class Collections
         }
     }
 
-    /// <summary>The map as a list of [name, value] pairs in its own order.</summary>
-    public static Value[] Pairs(in Value map)
+    /// <summary>The map as a list of [name, value] pairs in its own order, booked: each pair is a list of its own.</summary>
+    public static Value[] Pairs(in Value map, Renderer renderer)
     {
-        var pairs = new Value[MapCount(map)];
+        var count = MapCount(map);
+        renderer.CheckItems(count);
+        renderer.BookItems(count * ItemsAPair);
+        var pairs = new Value[count];
         var index = 0;
         switch (map.Reference)
         {
@@ -107,7 +116,7 @@ internal static class Collections
             case JsonElement json:
                 foreach (var property in json.EnumerateObject())
                 {
-                    pairs[index++] = Pair(JsonText.NameOf(property), Value.From(property.Value));
+                    pairs[index++] = Pair(JsonText.NameOf(property), renderer.Decoded(Value.From(property.Value)));
                 }
 
                 break;

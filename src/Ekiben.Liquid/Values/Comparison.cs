@@ -103,7 +103,7 @@ internal static class Comparison
 
     private static int? CompareLists(Renderer renderer, in Value left, in Value right)
     {
-        var (leftItems, rightItems) = (Collections.Indexed(left), Collections.Indexed(right));
+        var (leftItems, rightItems) = (Collections.Indexed(left, renderer), Collections.Indexed(right, renderer));
         var (leftCount, rightCount) = (Collections.Count(left), Collections.Count(right));
         for (var index = 0; index < Math.Min(leftCount, rightCount); index++)
         {
@@ -131,7 +131,7 @@ internal static class Comparison
         }
 
         renderer.ChargeItems(count);
-        var (leftItems, rightItems) = (Collections.Indexed(left), Collections.Indexed(right));
+        var (leftItems, rightItems) = (Collections.Indexed(left, renderer), Collections.Indexed(right, renderer));
         for (var index = 0; index < count; index++)
         {
             if (!AreEqual(renderer, Collections.At(leftItems, index), Collections.At(rightItems, index), depth + 1))
@@ -150,8 +150,7 @@ internal static class Comparison
             return false;
         }
 
-        renderer.ChargeItems(Collections.MapCount(left));
-        foreach (var pair in Collections.Pairs(left))
+        foreach (var pair in Collections.Pairs(left, renderer))
         {
             var items = (Value[])pair.Reference;
             if (!Collections.TryGet(right, items[0].Text, out var other) || !AreEqual(renderer, items[1], other, depth + 1))

@@ -1,17 +1,24 @@
-using System.Buffers;
 using Ekiben.Liquid.Rendering;
 
 namespace Ekiben.Liquid.Values;
 
 /// <summary>
-/// Builds one string on pooled memory. Each character is booked with the renderer before it takes memory, so a bomb ends
-/// where it starts. Without a renderer (at parse time) nothing is booked: the source's length bounds it.
+/// Builds one string on memory of the renderer, which takes it back when the rendering ends, however it ends. Each character is booked
+/// before it takes memory, so a bomb ends where it starts. Builders end in the reverse order of their beginnings. Without a renderer (at
+/// parse time) nothing is booked: the source's length bounds it.
 /// </summary>
-internal ref struct TextBuilder(Renderer? renderer)
+internal ref struct TextBuilder
 {
     private const int FirstSize = 256;
 
-    private char[] _buffer = ArrayPool<char>.Shared.Rent(FirstSize);
+    private readonly Renderer? _renderer;
+    private char[] _buffer;
+
+    public TextBuilder(Renderer? renderer)
+    {
+        _renderer = renderer;
+        _buffer = renderer is null ? new char[FirstSize] : renderer.OpenText();
+    }
 
     public int Length { get; private set; }
 
@@ -28,29 +35,30 @@ internal ref struct TextBuilder(Renderer? renderer)
         Length += text.Length;
     }
 
-    /// <summary>The string; the builder is spent afterwards. An exception before it leaves the buffer to the collector.</summary>
+    /// <summary>The string; the builder is spent afterwards.</summary>
     public string Finish()
     {
         var text = Length == 0 ? "" : new string(_buffer, 0, Length);
-        ArrayPool<char>.Shared.Return(_buffer);
-        _buffer = [];
+        Abandon();
         return text;
     }
 
     public Value FinishValue(Safety safety = Safety.None) => Value.Of(Finish(), safety);
 
+    /// <summary>Ends without a string.</summary>
+    public void Abandon()
+    {
+        _renderer?.CloseText(_buffer);
+        _buffer = [];
+    }
+
     private void Reserve(int count)
     {
-        renderer?.CheckLength((long)Length + count);
-        renderer?.Charge(count);
-        if (count <= _buffer.Length - Length)
+        _renderer?.CheckLength((long)Length + count);
+        _renderer?.Charge(count);
+        if (count > _buffer.Length - Length)
         {
-            return;
+            Array.Resize(ref _buffer, Math.Max(Length + count, _buffer.Length * 2));
         }
-
-        var larger = ArrayPool<char>.Shared.Rent(Math.Max(Length + count, _buffer.Length * 2));
-        _buffer.AsSpan(0, Length).CopyTo(larger);
-        ArrayPool<char>.Shared.Return(_buffer);
-        _buffer = larger;
     }
 }

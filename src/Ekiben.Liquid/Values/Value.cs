@@ -136,9 +136,12 @@ internal readonly struct Value
         _ => throw new ArgumentException($"A {value.GetType().Name} is not a plain template value", nameof(value)),
     };
 
+    /// <summary>Wraps JSON; only what stays JSON, lists and maps, is boxed.</summary>
+    public static Value From(JsonElement json) => FromJson(json, null);
+
     public Value WithSafety(Safety safety) => new(Kind, _reference, _bits, safety, _offsetMinutes);
 
-    private static Value FromJson(JsonElement json, object boxed)
+    private static Value FromJson(JsonElement json, object? boxed)
     {
         switch (json.ValueKind)
         {
@@ -157,9 +160,9 @@ internal readonly struct Value
                 var text = json.GetRawText();
                 return text.AsSpan().IndexOfAny('.', 'e', 'E') < 0 && json.TryGetDecimal(out var big) ? Of(big) : Of(json.GetDouble());
             case JsonValueKind.Array:
-                return new(ValueKind.List, boxed);
+                return new(ValueKind.List, boxed ?? json);
             case JsonValueKind.Object:
-                return new(ValueKind.Map, boxed);
+                return new(ValueKind.Map, boxed ?? json);
             default:
                 return Nil;
         }

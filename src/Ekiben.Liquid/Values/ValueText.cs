@@ -60,7 +60,7 @@ internal static class ValueText
                 CheckDepth(renderer, depth);
                 var count = Collections.Count(value);
                 renderer.CheckItems(count);
-                var items = Collections.Indexed(value);
+                var items = Collections.Indexed(value, renderer);
                 for (var index = 0; index < count; index++)
                 {
                     renderer.Step();
@@ -98,7 +98,7 @@ internal static class ValueText
             case ValueKind.List:
                 var count = Collections.Count(value);
                 renderer.CheckItems(count);
-                var items = Collections.Indexed(value);
+                var items = Collections.Indexed(value, renderer);
                 builder.Append('[');
                 for (var index = 0; index < count; index++)
                 {
@@ -109,10 +109,9 @@ internal static class ValueText
                 builder.Append(']');
                 return;
             case ValueKind.Map:
-                renderer.ChargeItems(Collections.MapCount(value));
                 builder.Append('{');
                 var separator = "";
-                foreach (var pair in Collections.Pairs(value))
+                foreach (var pair in Collections.Pairs(value, renderer))
                 {
                     builder.Append(separator);
                     separator = ", ";

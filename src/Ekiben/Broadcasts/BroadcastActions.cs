@@ -160,6 +160,52 @@ internal sealed class BroadcastActions(
             return ActionResult.Ok;
         }, cancel);
 
+    /// <summary>
+    /// Another rate, also while it is being sent: the next claim reads it. It is no part of what was approved, each change is a row of its own, and
+    /// more than was approved needs the right to approve (ledger.md rule 5).
+    /// </summary>
+    /// <param name="site">The site.</param>
+    /// <param name="id">The broadcast.</param>
+    /// <param name="perHour">Attempts an hour, within <see cref="BroadcastItemReader.MinPerHour"/> and <see cref="BroadcastItemReader.MaxPerHour"/>; null = none.</param>
+    /// <param name="actor">Who asks.</param>
+    /// <param name="cancel">Gives up before anything is written.</param>
+    public Task<ActionResult> ChangeRateAsync(SiteId site, BroadcastId id, int? perHour, Actor actor, CancellationToken cancel) =>
+        ChangeAsync(site, id, actor, "broadcast.rate_changed", (db, broadcast) =>
+        {
+            if (perHour is < BroadcastItemReader.MinPerHour or > BroadcastItemReader.MaxPerHour)
+            {
+                return Task.FromResult(ActionResult.Refused("bad_rate",
+                    $"batch_size_per_hour must be between {BroadcastItemReader.MinPerHour} and {BroadcastItemReader.MaxPerHour}, or null for no limit."));
+            }
+
+            if (broadcast.Status is BroadcastStatus.Sent or BroadcastStatus.Canceled)
+            {
+                return Task.FromResult(ActionResult.Refused("finished", $"This broadcast is {broadcast.Status.Word()} already."));
+            }
+
+            var raised = broadcast.BatchSizePerHour is { } was && (perHour is null || perHour > was);
+            if (raised && broadcast.Status != BroadcastStatus.Draft && !actor.MayApprove)
+            {
+                return Task.FromResult(ActionResult.Refused("may_not_approve", "Raising the rate of an approved broadcast needs the right to approve."));
+            }
+
+            if (broadcast.BatchSizePerHour != perHour)
+            {
+                db.RateChanges.Add(new RateChange
+                {
+                    SiteId = broadcast.SiteId,
+                    BroadcastId = broadcast.Id,
+                    Actor = actor.Name,
+                    At = clock.GetUtcNow(),
+                    FromPerHour = broadcast.BatchSizePerHour,
+                    ToPerHour = perHour,
+                });
+                broadcast.BatchSizePerHour = perHour;
+            }
+
+            return Task.FromResult(ActionResult.Ok);
+        }, cancel);
+
     /// <summary>The rule of the broadcast's segment as stored, null when it names none or one that is gone.</summary>
     public static async Task<string?> SegmentRuleOfAsync(Db db, Broadcast broadcast, CancellationToken cancel) =>
         broadcast.SegmentId.Length == 0

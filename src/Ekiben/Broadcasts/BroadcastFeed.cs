@@ -15,7 +15,7 @@ internal sealed class BroadcastFeed
     private readonly SendQueue _queue;
     private readonly RunState _state;
     private readonly TimeProvider _clock;
-    private readonly int _page;
+    private readonly RunRate _rate;
     private readonly ShardCursor[] _shards;
     private readonly Lock _lock = new();
     private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -23,15 +23,15 @@ internal sealed class BroadcastFeed
 
     /// <param name="queue">The ledger.</param>
     /// <param name="shards">What this run owns.</param>
-    /// <param name="perHour">With a rate, only a minute's worth is read ahead (three pages), so that people's data is fresh when they are written to.</param>
+    /// <param name="rate">With a rate, only a minute's worth is read ahead (three pages), so that people's data is fresh when they are written to.</param>
     /// <param name="state">Is told when there is nothing to do but to wait.</param>
     /// <param name="clock">The clock.</param>
-    public BroadcastFeed(SendQueue queue, IReadOnlyList<TakenShard> shards, int? perHour, RunState state, TimeProvider clock)
+    public BroadcastFeed(SendQueue queue, IReadOnlyList<TakenShard> shards, RunRate rate, RunState state, TimeProvider clock)
     {
         _state = state;
         _queue = queue;
         _clock = clock;
-        _page = perHour is { } rate ? Math.Clamp(rate / 180, 1, MaxPage) : MaxPage;
+        _rate = rate;
         _shards = [.. shards.Select(shard => new ShardCursor(shard))];
     }
 
@@ -95,6 +95,7 @@ internal sealed class BroadcastFeed
     private async Task<IReadOnlyList<Candidate>> NextPageAsync(CancellationToken cancel)
     {
         var now = _clock.GetUtcNow();
+        var limit = _rate.PerHour is { } rate ? Math.Clamp(rate / 180, 1, MaxPage) : MaxPage;
         foreach (var cursor in _shards)
         {
             if (cursor.NextDueAt <= now)
@@ -105,12 +106,12 @@ internal sealed class BroadcastFeed
                     cursor.NextDueAt = null;
                 }
 
-                var due = await _queue.ReadDueAsync(cursor.Shard, RecipientState.Deferred, _page, cancel);
+                var due = await _queue.ReadDueAsync(cursor.Shard, RecipientState.Deferred, limit, cancel);
                 if (due.Count > 0)
                 {
                     lock (_lock)
                     {
-                        cursor.NextDueAt ??= due.Count == _page ? now : null;
+                        cursor.NextDueAt ??= due.Count == limit ? now : null;
                     }
 
                     return due;
@@ -122,7 +123,7 @@ internal sealed class BroadcastFeed
         {
             while (cursor.TakePosition(_lock) is { } after)
             {
-                var pending = await _queue.ReadPendingAsync(cursor.Shard, after, _page, cancel);
+                var pending = await _queue.ReadPendingAsync(cursor.Shard, after, limit, cancel);
                 if (pending.Count > 0)
                 {
                     cursor.MoveTo(pending[^1].Address, after, _lock);

@@ -66,7 +66,9 @@ internal sealed partial class BroadcastLane
         if (_made is { } made)
         {
             _made = null;
-            Forget(made);
+            work.Buffers.Return(made.Buffer);
+            // Another lane takes it, where the run goes on.
+            work.Feed.Settle(made.Candidate, givenBack: true);
         }
 
         await PauseAsync();

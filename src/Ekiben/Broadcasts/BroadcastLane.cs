@@ -13,11 +13,12 @@ namespace Ekiben.Broadcasts;
 /// <param name="Buffers">Where they are made.</param>
 /// <param name="Watch">Notices failures that are not the recipients'.</param>
 /// <param name="State">For people.</param>
+/// <param name="Rate">How many lanes there may be, and when that changes.</param>
 /// <param name="Clock">The clock.</param>
 /// <param name="Hold">Holds the broadcast with a sentence.</param>
 internal sealed record LaneWork(
     SendQueue Queue, RelayPool Pool, BroadcastFeed Feed, UpcomingRows Rows, CompiledBroadcast Compiled, MessageBuffers Buffers, FailureWatch Watch,
-    RunState State, TimeProvider Clock, Func<string, CancellationToken, Task<bool>> Hold);
+    RunState State, RunRate Rate, TimeProvider Clock, Func<string, CancellationToken, Task<bool>> Hold);
 
 /// <summary>
 /// One of a run's lanes to the relay: takes a slot, and message by message exchanges the outcome of the last for the claim of the next.
@@ -25,9 +26,10 @@ internal sealed record LaneWork(
 /// message's end: two rows are <c>sending</c> on a connection then, else one, and never one that is not on it (ledger.md rule 12).
 /// </summary>
 /// <param name="work">What it shares with the others.</param>
+/// <param name="number">From 0. It ends early when a lower rate needs no lane of that number; the first never does.</param>
 /// <param name="ending">Cancelled to stop the whole run, by this lane too.</param>
 /// <param name="abort">Ends waiting for the relay.</param>
-internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSource ending, CancellationToken abort)
+internal sealed partial class BroadcastLane(LaneWork work, int number, CancellationTokenSource ending, CancellationToken abort)
 {
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(30);
@@ -65,7 +67,7 @@ internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSour
     {
         try
         {
-            while (!ending.IsCancellationRequested)
+            while (!ending.IsCancellationRequested && (_begun is not null || number < work.Rate.LanesOf(work.Pool.Relay.Connections)))
             {
                 if (_begun is not null)
                 {
@@ -151,10 +153,12 @@ internal sealed partial class BroadcastLane(LaneWork work, CancellationTokenSour
             return;
         }
 
+        // Taken before the claim reads the rate: a change after it ends the wait.
+        var changed = work.Rate.Changed;
         if (await ClaimAsync(message) is { } until)
         {
             await PauseAsync();
-            await work.State.WaitAsync("The rate allows the next message then", until, work.Clock, ending.Token);
+            await work.State.WaitAsync("The rate allows the next message then", until, work.Clock, ending.Token, changed);
         }
         else if (message.Claim is not null)
         {

@@ -31,6 +31,9 @@ internal sealed partial class BroadcastRun(
     /// <summary>What it is doing or waiting for, for people.</summary>
     public RunState State { get; } = new();
 
+    /// <summary>Kept to the broadcast's by the worker, from the run's start to its end.</summary>
+    public RunRate Rate { get; } = new();
+
     /// <param name="stop">Stop claiming: what is on the wire finishes and is recorded.</param>
     /// <param name="abort">Stop waiting for the relay too: what may have left becomes uncertain.</param>
     public async Task RunAsync(CancellationToken stop, CancellationToken abort)
@@ -194,20 +197,25 @@ internal sealed partial class BroadcastRun(
 
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var pool = relays.For(_site);
-        var lanes = LanesFor(pool.Relay.Connections, _broadcast.BatchSizePerHour);
-        var feed = new BroadcastFeed(queue, shards, _broadcast.BatchSizePerHour, State, clock);
+        var feed = new BroadcastFeed(queue, shards, Rate, State, clock);
         var rows = new UpcomingRows();
-        var lane = new LaneWork(queue, pool, feed, rows, compiled, new MessageBuffers(), new FailureWatch(), State, clock, HoldAsync);
-        var work = Enumerable.Range(0, lanes)
-            .Select(_ => new BroadcastLane(lane, ending, abort).RunAsync())
-            .Append(ReadAheadAsync(feed, rows, ending))
-            .ToList();
+        var lane = new LaneWork(queue, pool, feed, rows, compiled, new MessageBuffers(), new FailureWatch(), State, Rate, clock, HoldAsync);
+        var work = new List<Task> { ReadAheadAsync(feed, rows, ending) };
+        var lanes = new Task[pool.Relay.Connections];
         // One that fails stops the others; each still records what it has on the wire.
         while (work.Count > 0)
         {
-            var first = await Task.WhenAny(work);
-            work.Remove(first);
-            if (!first.IsCompletedSuccessfully)
+            var changed = Rate.Changed;
+            for (var number = 0; number < Rate.LanesOf(lanes.Length) && !rows.IsOver && !ending.IsCancellationRequested; number++)
+            {
+                if (lanes[number] is null or { IsCompleted: true })
+                {
+                    work.Add(lanes[number] = new BroadcastLane(lane, number, ending, abort).RunAsync());
+                }
+            }
+
+            var first = await Task.WhenAny([.. work, changed]);
+            if (first != changed && work.Remove(first) && !first.IsCompletedSuccessfully)
             {
                 await ending.CancelAsync();
                 await Task.WhenAll(work).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
@@ -253,9 +261,6 @@ internal sealed partial class BroadcastRun(
         return await queue.HoldAsync(id, reason, cancel) || await queue.HoldBeforeStartAsync(id, reason, cancel);
     }
 
-    /// <summary>A slow rate needs few connections, and what few hold ready is fresh when its grant comes.</summary>
-    private static int LanesFor(int connections, int? perHour) => perHour is { } rate ? Math.Min(connections, 1 + (rate / 1800)) : connections;
-
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "Broadcast {Id} is held; its page says why")]
@@ -283,13 +288,18 @@ internal sealed class RunState
     /// <param name="until">When it goes on.</param>
     /// <param name="clock">The clock.</param>
     /// <param name="cancel">Ends the wait.</param>
-    public async Task WaitAsync(string what, DateTimeOffset until, TimeProvider clock, CancellationToken cancel)
+    /// <param name="sooner">Ends the wait early, because the reason may be gone.</param>
+    public async Task WaitAsync(string what, DateTimeOffset until, TimeProvider clock, CancellationToken cancel, Task? sooner = null)
     {
         var waiting = Waiting = new Wait(what, until);
         var left = until - clock.GetUtcNow();
         if (left > TimeSpan.Zero)
         {
-            await Task.Delay(left, clock, cancel);
+            using var awake = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            var time = Task.Delay(left, clock, awake.Token);
+            await Task.WhenAny(time, sooner ?? time);
+            await awake.CancelAsync();
+            cancel.ThrowIfCancellationRequested();
         }
 
         // What another lane waits for by now is still so.

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Ekiben.Segments;
 using Ekiben.Storage;
 using Ekiben.Web;
@@ -21,6 +22,8 @@ internal static class BroadcastsApi
         var group = ours.MapGroup("/broadcasts").WithTags("broadcasts");
         group.Map("GET", "", ListAsync).Describe("Broadcasts, newest first", typeof(BroadcastPage), query: [new("status", "one status; all when absent"), Cursor, new("limit", "1 to 100")]);
         group.Map("GET", "/{id}", ShowAsync).Describe("One broadcast", typeof(BroadcastView));
+        group.Map("PATCH", "/{id}", ChangeRateAsync).Describe(
+            "Change the rate, also while it is being sent", typeof(BroadcastView), typeof(RateBody));
         group.Map("POST", "/{id}/approval", request => ActAsync(request, request.Service<BroadcastActions>().ApproveAsync))
             .Describe("Approve: it goes out at send_at, or at once", typeof(BroadcastView));
         group.Map("DELETE", "/{id}/approval", request => ActAsync(request, request.Service<BroadcastActions>().RevokeAsync))
@@ -75,6 +78,33 @@ internal static class BroadcastsApi
 
     private static Task<Answer> ShowAsync(ApiRequest request) => WithBroadcastAsync(request, broadcast => ViewAsync(request, broadcast));
 
+    /// <summary>Everything else of a broadcast is bound by its approval and changes only as a draft.</summary>
+    private static async Task<Answer> ChangeRateAsync(ApiRequest request)
+    {
+        if (request.Body.Json is not { ValueKind: JsonValueKind.Object } body)
+        {
+            return request.BadRequest("The body must be an object.");
+        }
+
+        foreach (var field in body.EnumerateObject())
+        {
+            if (field.Name != "batch_size_per_hour")
+            {
+                return request.BadRequest($"{field.Name} cannot be changed here: only batch_size_per_hour can.", "unknown_field");
+            }
+        }
+
+        var rate = request.Field("batch_size_per_hour");
+        var perHour = 0;
+        if (rate.ValueKind != JsonValueKind.Null && !(rate.ValueKind == JsonValueKind.Number && rate.TryGetInt32(out perHour)))
+        {
+            return request.BadRequest("batch_size_per_hour must be a whole number, or null for no limit.", "bad_rate");
+        }
+
+        return await ActAsync(request, (site, id, actor, cancel) =>
+            request.Service<BroadcastActions>().ChangeRateAsync(site, id, rate.ValueKind == JsonValueKind.Null ? null : perHour, actor, cancel));
+    }
+
     private static async Task<Answer> ActAsync(ApiRequest request, Act act)
     {
         if (request.BroadcastId is not { } id)
@@ -87,6 +117,7 @@ internal static class BroadcastsApi
         {
             null => await ShowAsync(request),
             "not_found" => NoSuchBroadcast(request),
+            "bad_rate" => request.BadRequest(result.Problem!, result.Code),
             "may_not_approve" => Answer.Problem(StatusCodes.Status403Forbidden, result.Code, result.Problem!),
             _ => Answer.Problem(StatusCodes.Status409Conflict, result.Code, result.Problem!),
         };
@@ -176,7 +207,14 @@ internal static class BroadcastsApi
     {
         var approval = await request.Db.Approvals.AsNoTracking().Where(a => a.BroadcastId == broadcast.Id && a.RevokedAt == null)
             .OrderByDescending(a => a.Id).FirstOrDefaultAsync(request.Cancel);
-        return Answer.Ok(BroadcastView.Of(broadcast, approval) with { Content = broadcast.Content, LayoutId = broadcast.LayoutId });
+        return Answer.Ok(BroadcastView.Of(broadcast, approval) with
+        {
+            Content = broadcast.Content,
+            LayoutId = broadcast.LayoutId,
+            Forecast = broadcast.Status == BroadcastStatus.Sending
+                ? await request.Service<Receipts>().ForecastAsync(broadcast, request.Service<TimeProvider>().GetUtcNow(), request.Cancel)
+                : null,
+        });
     }
 
     private static Answer NoSuchBroadcast(ApiRequest request) => request.NotFound(ActionResult.NotFound.Problem!);
@@ -209,7 +247,7 @@ internal static class BroadcastsApi
     }
 }
 
-/// <summary>A broadcast as our API shows it. <c>content</c>, <c>layout_id</c> and <c>approval</c> are filled where one is asked for.</summary>
+/// <summary>A broadcast as our API shows it. <c>content</c>, <c>layout_id</c>, <c>approval</c> and <c>forecast</c> are filled where one is asked for.</summary>
 internal sealed record BroadcastView
 {
     public required string Id { get; init; }
@@ -259,6 +297,9 @@ internal sealed record BroadcastView
 
     public ApprovalView? Approval { get; init; }
 
+    /// <summary>While it is being sent.</summary>
+    public Forecast? Forecast { get; init; }
+
     public string? Content { get; init; }
 
     public string? LayoutId { get; init; }
@@ -289,6 +330,9 @@ internal sealed record BroadcastView
         Approval = approval is null ? null : new ApprovalView(approval.ApprovedBy, approval.ApprovedAt, approval.EffectiveAt, approval.CountedRecipients),
     };
 }
+
+/// <summary>The new rate; null = as fast as the relay takes.</summary>
+internal sealed record RateBody(int? BatchSizePerHour);
 
 /// <summary>Whose word it goes out on; it starts at the later of <c>effective_at</c> and the broadcast's <c>send_at</c>.</summary>
 internal sealed record ApprovalView(string ApprovedBy, DateTimeOffset ApprovedAt, DateTimeOffset EffectiveAt, long CountedRecipients);

@@ -29,7 +29,7 @@ internal sealed partial class BroadcastsWorker(
     private readonly ConcurrentDictionary<BroadcastId, Running> _running = new();
 
     /// <summary>What a broadcast's run is doing at the moment; null when it has none.</summary>
-    public RunState? StateOf(BroadcastId broadcast) => _running.TryGetValue(broadcast, out var running) ? running.State : null;
+    public RunState? StateOf(BroadcastId broadcast) => _running.TryGetValue(broadcast, out var running) ? running.Run.State : null;
 
     /// <summary>Why no broadcast can go on, for pages and health; null while all is well.</summary>
     public string? Stopped { get; private set; }
@@ -99,6 +99,11 @@ internal sealed partial class BroadcastsWorker(
                 await running.Stop.CancelAsync();
             }
 
+            if (wanted.TryGetValue(id, out var item))
+            {
+                running.Run.Rate.Set(item.PerHour);
+            }
+
             if (running.Task.IsCompleted && (clock.GetUtcNow() >= running.RestartAt || running.Task.IsCompletedSuccessfully))
             {
                 _running.TryRemove(id, out _);
@@ -132,7 +137,8 @@ internal sealed partial class BroadcastsWorker(
         var stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var run = new BroadcastRun(
             item.Broadcast, database, audiences, queue, requirements, relays, composer, instanceKey, clock, loggers.CreateLogger<BroadcastRun>());
-        var running = new Running(stop, run.State);
+        run.Rate.Set(item.PerHour);
+        var running = new Running(stop, run);
         _running[item.Broadcast] = running;
         running.Task = Task.Run(async () =>
         {
@@ -198,11 +204,11 @@ internal sealed partial class BroadcastsWorker(
         }
     }
 
-    private sealed class Running(CancellationTokenSource stop, RunState state)
+    private sealed class Running(CancellationTokenSource stop, BroadcastRun run)
     {
         public CancellationTokenSource Stop => stop;
 
-        public RunState State => state;
+        public BroadcastRun Run => run;
 
         public Task Task { get; set; } = Task.CompletedTask;
 

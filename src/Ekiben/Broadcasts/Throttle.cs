@@ -49,6 +49,30 @@ internal static class Throttle
     }
 }
 
+/// <summary>What the rate alone says of the rest; both null without one, since nobody knows how fast the relay takes.</summary>
+/// <param name="NextAt">When the next message may go.</param>
+/// <param name="FinishesAt">When those who are left will have been tried once.</param>
+internal sealed record Forecast(DateTimeOffset? NextAt, DateTimeOffset? FinishesAt)
+{
+    public static Forecast Of(int? perHour, ThrottleState? state, long left, DateTimeOffset now)
+    {
+        if (perHour is not { } rate || left == 0)
+        {
+            return new Forecast(null, null);
+        }
+
+        var nowMs = now.ToUnixTimeMilliseconds();
+        if (state is not { } grant || grant.GrantAtMs + Throttle.Spacing(rate) is var nextGrant && nowMs >= nextGrant)
+        {
+            return new Forecast(now, now + Throttle.Duration(left, rate));
+        }
+
+        var next = DateTimeOffset.FromUnixTimeMilliseconds(nextGrant);
+        var rest = left - grant.Left;
+        return new Forecast(grant.Left > 0 ? now : next, rest > 0 ? next + Throttle.Duration(rest, rate) : now);
+    }
+}
+
 /// <summary>The last grant and what is left of it.</summary>
 internal readonly record struct ThrottleState(long GrantAtMs, int Left);
 

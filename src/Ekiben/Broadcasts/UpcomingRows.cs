@@ -15,6 +15,9 @@ internal sealed class UpcomingRows
 
     public ValueTask AddAsync(IReadOnlyList<Candidate> page, CancellationToken cancel) => _pages.Writer.WriteAsync(page, cancel);
 
+    /// <summary>There will be no more than what is here.</summary>
+    public bool IsOver => _pages.Reader.Completion.IsCompleted;
+
     public void Complete() => _pages.Writer.Complete();
 
     /// <summary>The next row; null when none is there at the moment.</summary>

@@ -27,6 +27,7 @@ internal static class BroadcastCommand
             (actions, site, id, cancel) => actions.ResumeAsync(site, id, Actor.Cli, cancel)),
         Action("cancel", "Stop it for good.",
             (actions, site, id, cancel) => actions.CancelAsync(site, id, Actor.Cli, cancel)),
+        Rate(),
     };
 
     private static Command List()
@@ -92,21 +93,45 @@ internal static class BroadcastCommand
         var id = IdArgument();
         var json = CommandOutput.JsonOption();
         var command = new Command(name, description) { id, json };
-        command.SetAction(async (parsed, cancel) =>
-        {
-            await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
-            var broadcast = await folder.FindBroadcastAsync(parsed.GetRequiredValue(id), cancel);
-            var result = await act(folder.Services.GetRequiredService<BroadcastActions>(), broadcast.SiteId, broadcast.Id, cancel);
-            if (!result.Done)
-            {
-                throw new CommandFailure(result.Problem!);
-            }
+        command.SetAction((parsed, cancel) => ActAsync(parsed, id, json, act, line => $"broadcast {line.Id} is {line.Status}", cancel));
+        return command;
+    }
 
-            var line = await ReadAsync(folder, broadcast.Id.Value, cancel);
-            Console.Out.WriteLine(parsed.GetValue(json) ? CommandOutput.Json(line) : $"broadcast {line.Id} is {line.Status}");
-            return 0;
+    private static Command Rate()
+    {
+        var id = IdArgument();
+        var perHour = new Argument<string>("PER-HOUR") { Description = $"{BroadcastItemReader.MinPerHour} to {BroadcastItemReader.MaxPerHour}, or none." };
+        var json = CommandOutput.JsonOption();
+        var command = new Command("rate", "Change how many messages an hour it sends, also while it is being sent.") { id, perHour, json };
+        command.SetAction((parsed, cancel) =>
+        {
+            int? rate = parsed.GetRequiredValue(perHour) switch
+            {
+                "none" => null,
+                var text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) => number,
+                var text => throw new CommandFailure($"{text} is no rate: give a whole number of messages an hour, or none."),
+            };
+            return ActAsync(
+                parsed, id, json, (actions, site, broadcast, token) => actions.ChangeRateAsync(site, broadcast, rate, Actor.Cli, token),
+                line => $"broadcast {line.Id} sends {(line.BatchSizePerHour is { } now ? $"{now} an hour" : "as fast as the relay takes")}", cancel);
         });
         return command;
+    }
+
+    private static async Task<int> ActAsync(
+        ParseResult parsed, Argument<long> id, Option<bool> json, Act act, Func<BroadcastLine, string> sentence, CancellationToken cancel)
+    {
+        await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
+        var broadcast = await folder.FindBroadcastAsync(parsed.GetRequiredValue(id), cancel);
+        var result = await act(folder.Services.GetRequiredService<BroadcastActions>(), broadcast.SiteId, broadcast.Id, cancel);
+        if (!result.Done)
+        {
+            throw new CommandFailure(result.Problem!);
+        }
+
+        var line = await ReadAsync(folder, broadcast.Id.Value, cancel);
+        Console.Out.WriteLine(parsed.GetValue(json) ? CommandOutput.Json(line) : sentence(line));
+        return 0;
     }
 
     internal static Argument<long> IdArgument() => new("ID") { Description = "The broadcast's number." };

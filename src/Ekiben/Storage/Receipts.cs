@@ -91,6 +91,22 @@ internal sealed class Receipts(Database database, MessageIds messageIds)
         return Make(figures, states, reader.GetInt64(10), reader.GetInt64(11), figures.FrozenAt is null || figures.Recipients == states.Sum());
     }
 
+    /// <summary>When its next message may go, and when its rate will have let all go who are left (rule 22).</summary>
+    public async Task<Forecast> ForecastAsync(Broadcast broadcast, DateTimeOffset now, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel);
+        await using var command = connection.CreateCommand();
+        command.CommandText = """
+            SELECT CAST(COALESCE((SELECT SUM(pending + deferred) FROM shards WHERE broadcast_id = @broadcast), 0) AS bigint), t.grant_at, t.left_in_grant
+            FROM (SELECT @broadcast AS id) b LEFT JOIN throttles t ON t.broadcast_id = b.id
+            """;
+        command.Set("@broadcast", broadcast.Id.Value);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        await reader.ReadAsync(cancel);
+        var state = reader.IsDBNull(1) ? null : (ThrottleState?)new ThrottleState(reader.GetInt64(1), reader.GetInt32(2));
+        return Forecast.Of(broadcast.BatchSizePerHour, state, reader.GetInt64(0), now);
+    }
+
     /// <summary>The recipients of one state (all for null), or those that were ever uncertain.</summary>
     public async Task<RecipientPage> ListAsync(
         Broadcast broadcast, RecipientState? state, bool wasUncertain, string? cursor, int limit, CancellationToken cancel)

@@ -91,7 +91,8 @@ internal abstract class SendQueue : IAsyncDisposable
 /// <param name="Broadcast">Which.</param>
 /// <param name="Status">Scheduled, sending or canceled.</param>
 /// <param name="NotBefore">A scheduled one is not due before; null = due.</param>
-internal sealed record WorkItem(BroadcastId Broadcast, BroadcastStatus Status, DateTimeOffset? NotBefore)
+/// <param name="PerHour">Its rate as it is now; null = none.</param>
+internal sealed record WorkItem(BroadcastId Broadcast, BroadcastStatus Status, DateTimeOffset? NotBefore, int? PerHour)
 {
     public bool IsDue(DateTimeOffset now) => NotBefore is null || NotBefore <= now;
 }

@@ -24,10 +24,11 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
         command.CommandText = $"""
             SELECT b.id, b.status,
                    CASE WHEN b.status = 'scheduled' THEN {Greatest}(COALESCE(b.send_at, 0), COALESCE(
-                       (SELECT a.effective_at FROM approvals a WHERE a.broadcast_id = b.id AND a.revoked_at IS NULL ORDER BY a.id DESC LIMIT 1), 0)) END
+                       (SELECT a.effective_at FROM approvals a WHERE a.broadcast_id = b.id AND a.revoked_at IS NULL ORDER BY a.id DESC LIMIT 1), 0)) END,
+                   b.batch_size_per_hour
             FROM broadcasts b WHERE b.status IN ('scheduled', 'sending')
             UNION ALL
-            SELECT b.id, b.status, CAST(NULL AS bigint) FROM broadcasts b
+            SELECT b.id, b.status, CAST(NULL AS bigint), CAST(NULL AS integer) FROM broadcasts b
             WHERE b.status = 'canceled' AND b.started_at IS NOT NULL
               AND (b.frozen_at IS NULL OR EXISTS (SELECT 1 FROM shards sh WHERE sh.broadcast_id = b.id AND sh.pending + sh.deferred > 0))
             """;
@@ -38,7 +39,8 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
             work.Add(new WorkItem(
                 new BroadcastId(reader.GetInt64(0)),
                 BroadcastTransitions.FromWord(reader.GetString(1)),
-                reader.IsDBNull(2) ? null : Times.FromStored(reader.GetInt64(2))));
+                reader.IsDBNull(2) ? null : Times.FromStored(reader.GetInt64(2)),
+                reader.IsDBNull(3) ? null : reader.GetInt32(3)));
         }
 
         return work;

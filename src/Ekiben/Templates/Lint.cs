@@ -101,7 +101,8 @@ internal sealed class Lint
             MessageVariableKind.CustomField => _fields.Contains(found.Field),
             // The place of the content in its layout.
             MessageVariableKind.Unknown => field == "layout" && variable.Name == "content",
-            _ => true,
+            // The compiler knows it; no message of this server has a web version yet.
+            _ => variable.Name != "browser_url",
         };
         if (!isKnown)
         {

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 
@@ -9,6 +7,7 @@ namespace Ekiben.Smtp.Tests.Peers;
 /// <summary>A server that others wrote: Postfix's smtp-sink, which <c>./test</c> unpacks from Debian's package into <c>tests/.peers</c>.</summary>
 public class PostfixSinkTests
 {
+    private const string Sink = "usr/sbin/smtp-sink";
     private const int Messages = 200;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -20,10 +19,9 @@ public class PostfixSinkTests
     [InlineData("-e", 1)]
     public async Task Takes_every_message_of_a_chain(string without, int capacity)
     {
-        var root = Root();
-        Assert.SkipUnless(File.Exists(Path.Combine(root, "usr/sbin/smtp-sink")), "tests/.peers has no smtp-sink: run ./test once");
-        var port = FreePort();
-        using var sink = Start(root, without, port);
+        PeerFiles.Require(Sink, wantsRoot: false);
+        var port = PeerFiles.FreePort();
+        using var sink = Start(without, port);
         try
         {
             var outcomes = await SendAsync(sink, port, capacity);
@@ -75,10 +73,9 @@ public class PostfixSinkTests
         }
     }
 
-    private static Process Start(string root, string without, int port)
+    private static Process Start(string without, int port)
     {
-        var start = new ProcessStartInfo(Path.Combine(root, "usr/sbin/smtp-sink"));
-        start.Environment["LD_LIBRARY_PATH"] = Path.Combine(root, "usr/lib/postfix");
+        var start = PeerFiles.Program(Sink);
         if (Environment.IsPrivilegedProcess)
         {
             start.ArgumentList.Add("-u");
@@ -93,23 +90,5 @@ public class PostfixSinkTests
         start.ArgumentList.Add($"127.0.0.1:{port}");
         start.ArgumentList.Add("64");
         return Process.Start(start)!;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Ekiben.slnx")))
-        {
-            folder = folder.Parent;
-        }
-
-        return Path.Combine(folder!.FullName, "tests/.peers");
     }
 }

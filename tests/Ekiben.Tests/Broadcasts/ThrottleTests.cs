@@ -47,6 +47,33 @@ public class ThrottleTests
         Assert.Equal(360_000, Throttle.Take(10, fast, 1_000).WaitUntilMs);
     }
 
+    [Fact]
+    public void Across_changes_of_the_rate_no_hour_has_more_than_the_larger_and_less_than_a_grant() =>
+        Gen.Select(Gen.Int[10, 20_000], Gen.Int[10, 20_000], Gen.Int[0, int.MaxValue]).Sample((one, other, seed) =>
+        {
+            var random = new Random(seed);
+            var larger = Math.Max(one, other);
+            var taken = new List<long>();
+            ThrottleState? state = null;
+            var rate = one;
+            for (long now = 0; now < HourMs * 2.2;)
+            {
+                rate = random.Next(0, 50) == 1 ? (rate == one ? other : one) : rate;
+                var answer = Throttle.Take(rate, state, now);
+                state = answer.State;
+                if (answer.WaitUntilMs is null)
+                {
+                    taken.Add(now);
+                }
+                else
+                {
+                    now = random.Next(0, 5) == 1 ? now + random.Next(1, 60_000) : answer.WaitUntilMs.Value;
+                }
+            }
+
+            return BusiestHour(taken) < larger + Throttle.GrantSize(larger);
+        }, iter: 60);
+
     [Theory]
     [InlineData(1, 1500, 0)]
     [InlineData(1501, 1500, 60)]

@@ -63,6 +63,9 @@ internal sealed class SendingApp : IAsyncDisposable
 
     public Task<Reply> ActAsync(string id, string noun) => Site.PostAsync($"/api/ekiben/v1/broadcasts/{id}/{noun}");
 
+    public Task<Reply> ChangeRateAsync(string id, int? perHour) =>
+        Site.PatchAsync($"/api/ekiben/v1/broadcasts/{id}", new { batch_size_per_hour = perHour });
+
     /// <summary>Waits until the receipt is as wanted; it asks the server again and again, and gives up with the test.</summary>
     /// <param name="id">The broadcast.</param>
     /// <param name="wanted">When to stop waiting.</param>

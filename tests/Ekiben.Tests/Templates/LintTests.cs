@@ -61,6 +61,7 @@ public sealed class LintTests(EkibenApp app)
     [InlineData("{{ first_name | default: 'x' }}", "w unknown_variable@content:1:4")]
     [InlineData("{{ visitor.fields.nope }}", "e unknown_variable@content:1:4")]
     [InlineData("{{ visitor.confirmation_url }}", "e unknown_variable@content:1:4")]
+    [InlineData("{{ browser_url }}", "e unknown_variable@content:1:4")]
     [InlineData("{{ site.url }}", "e unknown_variable@content:1:4")]
     [InlineData("{{ content }}", "e unknown_variable@content:1:4")]
     public async Task A_variable_that_nothing_fills_is_told(string content, string expected) =>
