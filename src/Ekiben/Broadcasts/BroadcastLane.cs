@@ -52,6 +52,9 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     /// <summary>Made and not claimed, because the rate or the relay says to wait.</summary>
     private ComposedMessage? _made;
 
+    /// <summary>Not before is another message made: the last one was costly to make. Null as a rule.</summary>
+    private DateTimeOffset? _nextMadeAt;
+
     /// <summary>What came of the last message, not recorded yet.</summary>
     private OutcomeRecord? _outcome;
 
@@ -72,6 +75,12 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
                 if (_begun is not null)
                 {
                     await CompleteAsync();
+                }
+                else if (_made is null && _nextMadeAt is { } at)
+                {
+                    await PauseAsync();
+                    await work.State.WaitAsync("Its messages take much memory to make, so they are made more slowly than others", at, work.Clock, ending.Token);
+                    _nextMadeAt = null;
                 }
                 else if (await NextAsync() is { } message)
                 {
@@ -107,13 +116,14 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
             return waiting;
         }
 
-        while (work.Rows.Take() is { } candidate)
+        while (_nextMadeAt is null && work.Rows.Take() is { } candidate)
         {
             var buffer = work.Buffers.Rent();
             var date = work.Clock.GetUtcNow();
+            var wait = TimeSpan.Zero;
             try
             {
-                work.Compiled.Compose(candidate, date, buffer);
+                work.Compiled.Compose(candidate, date, buffer, out wait);
                 work.Watch.Composed();
                 return new ComposedMessage(candidate, date, buffer);
             }
@@ -130,6 +140,10 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
                     await ending.CancelAsync();
                     return null;
                 }
+            }
+            finally
+            {
+                _nextMadeAt = wait > TimeSpan.Zero ? date + wait : null;
             }
         }
 
@@ -199,7 +213,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     /// <summary>The row to begin behind the one that is begun, claimed; null when there is none, or none may be now.</summary>
     private async ValueTask<ComposedMessage?> ClaimNextAsync(IRelayConnection connection)
     {
-        var mayChain = connection.IsUsable && !ending.IsCancellationRequested && !(_sinceRented >= FairShare && work.Pool.IsContended);
+        var mayChain = _nextMadeAt is null && connection.IsUsable && !ending.IsCancellationRequested && !(_sinceRented >= FairShare && work.Pool.IsContended);
         if (mayChain && await NextAsync() is { } message)
         {
             _made = message;

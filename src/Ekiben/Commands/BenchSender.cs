@@ -46,7 +46,7 @@ internal sealed class BenchSender : IAsyncDisposable
         var queue = Services.GetRequiredService<SendQueue>();
         var shard = (await queue.TakeShardsAsync(id, cancel))[0];
         var buffer = new MessageBuffer();
-        compiled.Compose((await queue.ReadPendingAsync(shard, new AddressId(0), 1, cancel))[0], _folder.Clock.GetUtcNow(), buffer);
+        compiled.Compose((await queue.ReadPendingAsync(shard, new AddressId(0), 1, cancel))[0], _folder.Clock.GetUtcNow(), buffer, out _);
         return buffer.Bytes.Length;
     }
 

@@ -11,6 +11,8 @@ namespace Ekiben.Delivery;
 /// <summary>From a manifest to the bytes of one recipient's message. Preview, test send and the real send all come through here.</summary>
 internal sealed class MessageComposer(Database database, MessageIds messageIds, PublicLinks links, TimeProvider clock)
 {
+    private readonly ComposePace _pace = new(clock);
+
     /// <summary>Compiles what was approved. The clock that its templates see is the broadcast's start.</summary>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
     public CompiledBroadcast Compile(Manifest manifest, DateTimeOffset renderClock) => new(
@@ -20,7 +22,8 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
         renderClock,
         messageIds,
         links,
-        manifest.TracksLinks);
+        manifest.TracksLinks,
+        _pace);
 
     /// <summary>What this subscriber would get, from the live rows and today's data.</summary>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
@@ -85,7 +88,7 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 /// <summary>A broadcast ready to be made into messages; thread-safe.</summary>
 internal sealed class CompiledBroadcast(
     CompiledMessage message, BroadcastId broadcast, string fromEmail, DateTimeOffset renderClock, MessageIds messageIds, PublicLinks links,
-    bool tracks)
+    bool tracks, ComposePace pace)
 {
     /// <summary>The targets of its literal links, by number; none when links are not tracked.</summary>
     public IReadOnlyList<string> Links => message.Links;
@@ -102,9 +105,21 @@ internal sealed class CompiledBroadcast(
     /// <param name="candidate">Whose.</param>
     /// <param name="date">Now; a candidate that was attempted before keeps its first date.</param>
     /// <param name="buffer">Where to.</param>
+    /// <param name="wait">How long to wait before the next is made, because this one was costly; zero as a rule. Also when it throws.</param>
     /// <exception cref="RenderException">It cannot be made; one sentence.</exception>
-    public void Compose(Candidate candidate, DateTimeOffset date, MessageBuffer buffer) =>
-        message.Compose(PersonOf(candidate), IdentityOf(candidate, date), buffer);
+    public void Compose(Candidate candidate, DateTimeOffset date, MessageBuffer buffer, out TimeSpan wait)
+    {
+        // On one thread from here to there, so all that is counted was created for this message.
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        try
+        {
+            message.Compose(PersonOf(candidate), IdentityOf(candidate, date), buffer);
+        }
+        finally
+        {
+            wait = pace.Pay(GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+    }
 
     public MessagePreview Preview(Candidate candidate, DateTimeOffset date) => message.Preview(PersonOf(candidate), IdentityOf(candidate, date));
 
