@@ -74,4 +74,14 @@ internal static class PeerRun
 
         Assert.Equal(accepted.Count, taken.Sum(copies => copies.Count()));
     }
+
+    /// <summary>An outcome without the words of its reply.</summary>
+    public static string Said(DeliveryOutcome outcome) => outcome switch
+    {
+        DeliveryOutcome.Accepted => "accepted",
+        DeliveryOutcome.Deferred(var phase, var reply) => $"deferred {phase} {reply.Code} {reply.Enhanced}",
+        DeliveryOutcome.Refused(var phase, var reply) => $"refused {phase} {reply.Code} {reply.Enhanced}",
+        DeliveryOutcome.NotSent => "notsent",
+        _ => outcome.ToString(),
+    };
 }

@@ -1,11 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace Ekiben.Tests.Faults;
 
 /// <summary>
 /// A wire between the server and the sink that can be cut after a number of bytes, which neither side's software would do: the client's bytes
-/// stop in the middle of a message, or the relay's answer never comes through.
+/// stop in the middle of a message, or the relay's answer never comes through. Or it goes silent, as when packets are dropped: nothing passes
+/// any more, and nobody is told.
 /// </summary>
 internal sealed class CuttingProxy : IAsyncDisposable
 {
@@ -14,6 +16,8 @@ internal sealed class CuttingProxy : IAsyncDisposable
     private readonly IPEndPoint _target;
     private readonly Func<int, Cut?> _cutOf;
     private readonly List<Task> _wires = [];
+    private readonly TaskCompletionSource _silent = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _accepting;
 
     /// <param name="target">The sink.</param>
@@ -30,6 +34,12 @@ internal sealed class CuttingProxy : IAsyncDisposable
     public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndpoint;
 
     public int Connections { get; private set; }
+
+    /// <summary>A connection is silent.</summary>
+    public Task Silent => _silent.Task;
+
+    /// <summary>What was held back in silence comes through after all.</summary>
+    public void Resume() => _resumed.TrySetResult();
 
     public async ValueTask DisposeAsync()
     {
@@ -64,6 +74,13 @@ internal sealed class CuttingProxy : IAsyncDisposable
             try
             {
                 await server.ConnectAsync(_target, _end.Token);
+                if (cut?.How == CutBy.Silence)
+                {
+                    var silence = new Silence(cut);
+                    await Task.WhenAll(PumpAsync(client, server, silence, begins: true), PumpAsync(server, client, silence, begins: false));
+                    return;
+                }
+
                 await Task.WhenAny(PumpAsync(client, server, cut?.AfterClientBytes), PumpAsync(server, client, cut?.AfterServerBytes));
                 if (cut?.How == CutBy.Reset)
                 {
@@ -102,13 +119,68 @@ internal sealed class CuttingProxy : IAsyncDisposable
             // As above.
         }
     }
+
+    /// <summary>Carries bytes until the silence begins, and again when it ends.</summary>
+    private async Task PumpAsync(Socket from, Socket to, Silence silence, bool begins)
+    {
+        var buffer = new byte[1024];
+        try
+        {
+            while (await from.ReceiveAsync(buffer, _end.Token) is > 0 and var read)
+            {
+                var passes = begins && !silence.HasBegun ? silence.PassesOf(buffer.AsSpan(0, read)) : silence.HasBegun ? 0 : read;
+                if (passes > 0)
+                {
+                    await to.SendAsync(buffer.AsMemory(0, passes), _end.Token);
+                }
+
+                if (silence.HasBegun)
+                {
+                    _silent.TrySetResult();
+                    await _resumed.Task.WaitAsync(_end.Token);
+                    await to.SendAsync(buffer.AsMemory(passes, read - passes), _end.Token);
+                }
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // As above.
+        }
+    }
+
+    /// <summary>Where the client's side falls silent; from then on the other is too, also with the answer to the last that came through.</summary>
+    private sealed class Silence(Cut cut)
+    {
+        private string _heard = "";
+        private volatile bool _hasBegun;
+
+        public bool HasBegun => _hasBegun;
+
+        /// <summary>How many of the client's bytes still come through.</summary>
+        public int PassesOf(ReadOnlySpan<byte> bytes)
+        {
+            var before = _heard.Length;
+            _heard += Encoding.Latin1.GetString(bytes);
+            var found = cut.AfterClientText is { } text ? _heard.IndexOf(text, Math.Max(0, before - text.Length), StringComparison.Ordinal) : -1;
+            var end = found >= 0 ? found + cut.AfterClientText!.Length : cut.AfterClientBytes is { } most && _heard.Length >= most ? (int)most : -1;
+            _hasBegun = end >= 0;
+            return _hasBegun ? end - before : bytes.Length;
+        }
+    }
 }
 
 internal enum CutBy
 {
     Close,
     Reset,
+
+    /// <summary>Nothing more passes, in either direction, and the connection stays open.</summary>
+    Silence,
 }
 
 /// <summary>When a connection is cut: after so many bytes of one side.</summary>
-internal sealed record Cut(CutBy How, long? AfterClientBytes = null, long? AfterServerBytes = null);
+/// <param name="How">What becomes of it.</param>
+/// <param name="AfterClientBytes">That many have come through.</param>
+/// <param name="AfterServerBytes">That many have come through; not with <see cref="CutBy.Silence"/>.</param>
+/// <param name="AfterClientText">This has come through; only with <see cref="CutBy.Silence"/>.</param>
+internal sealed record Cut(CutBy How, long? AfterClientBytes = null, long? AfterServerBytes = null, string? AfterClientText = null);

@@ -84,6 +84,17 @@ public class When_the_wire_is_cut
         Assert.InRange(app.Sink.Counters.ConnectionsTotal, people / each, (int)Math.Ceiling(people / (0.9 * each)) + 2);
     }
 
+    [Fact]
+    public async Task A_relay_that_says_421_after_some_messages_makes_nobody_wait()
+    {
+        await using var app = await SendingApp.StartAsync(["mail:421 4.7.0 Enough for now:messages=7"], connections: 2);
+        await app.PeopleAsync(50);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "sent");
+        Assert.Equal((50, 0), (receipt.Number("accepted"), receipt.Number("uncertain_ever")));
+        Assert.All(await app.RecipientsAsync(id), line => Assert.Equal(1, line.GetProperty("attempts").GetInt32()));
+    }
+
     private static Task<string> SendLargeAsync(SendingApp app) =>
         app.Site.CreatedAsync(new { name = "n", subject = "Hi", content = Large, type = "plain", send_at = "2022-12-13 12:50", approved = true });
 
