@@ -20,7 +20,7 @@ public sealed partial class BroadcastPage
 
     private IEnumerable<OfferedAction> Offered()
     {
-        var broadcast = _reviewed!.Broadcast;
+        var broadcast = _scene!.Reviewed.Broadcast;
         var approverOnly = _user is { MayApprove: true } ? null : "An approver or owner can do this.";
         var cancel = new OfferedAction(
             ActionKind.Cancel, "Cancel", "quiet danger", "Cancel this broadcast for good?", "Cancel it for good",
@@ -63,23 +63,23 @@ public sealed partial class BroadcastPage
 
                 yield return new OfferedAction(
                     ActionKind.Resume, "Release", "", "Release the hold?", "Release it",
-                    $"It was held: {broadcast.StatusReason} Releasing it lets it go out" + (broadcast.StartedAt is null && _count is { } count ? $" to {Wording.People(count.Recipients)}." : "."),
+                    $"It was held: {broadcast.StatusReason} Releasing it lets it go out" + (broadcast.StartedAt is null && _scene?.Count is { } count ? $" to {Wording.People(count.Recipients)}." : "."),
                     approverOnly);
                 break;
         }
     }
 
-    private string ApproveLabel() => _count is { } count ? $"Approve for {Wording.People(count.Recipients)}" : "Approve";
+    private string ApproveLabel() => _scene?.Count is { } count ? $"Approve for {Wording.People(count.Recipients)}" : "Approve";
 
     /// <summary>Nobody approves a number that is not known yet, nobody at all at once, or a message that cannot be made.</summary>
     private bool ApprovalBlocked() =>
         _asked?.Kind == ActionKind.Approve
-        && (_count is null || _findings.Any(f => f.Blocks) || (_count.Recipients == 0 && !(_reviewed!.Broadcast.SendAt > Clock.GetUtcNow())));
+        && (_scene?.Count is not { } count || _scene.Findings.Any(f => f.Blocks) || (count.Recipients == 0 && !(_scene!.Reviewed.Broadcast.SendAt > Clock.GetUtcNow())));
 
     private string ApprovalSentence()
     {
-        var broadcast = _reviewed!.Broadcast;
-        if (_count is not { } count)
+        var broadcast = _scene!.Reviewed.Broadcast;
+        if (_scene!.Count is not { } count)
         {
             return "Counting whom it reaches…";
         }
@@ -93,7 +93,7 @@ public sealed partial class BroadcastPage
 
     private string StatusSentence()
     {
-        var (broadcast, approval) = (_reviewed!.Broadcast, _reviewed.Approval);
+        var (broadcast, approval) = (_scene!.Reviewed.Broadcast, _scene.Reviewed.Approval);
         return broadcast.Status switch
         {
             BroadcastStatus.Draft => "Nothing is sent until someone approves it.",
@@ -114,69 +114,11 @@ public sealed partial class BroadcastPage
     private string SentSentence(Broadcast broadcast)
     {
         var end = broadcast.FinishedAt is { } at ? $"Finished {Viewer.Time(at)}" + (broadcast.StartedAt is { } start ? $" after {Wording.Span(at - start)}." : ".") : "Finished.";
-        return _receipt switch
+        return _scene?.Receipt switch
         {
             { } receipt when receipt.Accepted == receipt.Recipients => $"{end} The relay accepted every message.",
             { } receipt => $"{end} The relay accepted {Wording.Number(receipt.Accepted)} of {Wording.Number(receipt.Recipients)}; the receipt says what became of the others.",
             null => end,
         };
-    }
-
-    private string ProgressSentence(Receipt receipt)
-    {
-        var broadcast = _reviewed!.Broadcast;
-        var left = receipt.Moving;
-        if (left == 0)
-        {
-            return "Nobody is left to try.";
-        }
-
-        if (broadcast.Status is not BroadcastStatus.Sending)
-        {
-            return $"{Wording.People(left)} left.";
-        }
-
-        var now = Clock.GetUtcNow();
-        var (rate, source) = MeasuredRate(left, now) is { } measured && !(measured > broadcast.BatchSizePerHour)
-            ? (measured, "at the speed seen here")
-            : (broadcast.BatchSizePerHour ?? 0, "at its rate");
-        return rate > 0
-            ? $"{Wording.People(left)} left, done in about {Wording.Span(TimeSpan.FromHours(left / rate))} {source}."
-            : $"{Wording.People(left)} left.";
-    }
-
-    /// <summary>Messages an hour since this page began to look; null until there is enough to go by.</summary>
-    private double? MeasuredRate(long left, DateTimeOffset now) =>
-        _firstSeen is { } first && now - first.At > TimeSpan.FromSeconds(5) && first.Moving - left is > 20 and var done
-            ? done / (now - first.At).TotalHours
-            : null;
-
-    private string? FinishSentence()
-    {
-        var broadcast = _reviewed!.Broadcast;
-        var now = Clock.GetUtcNow();
-        if (broadcast.FinishedAt is not null || broadcast.BatchSizePerHour is null)
-        {
-            return null;
-        }
-
-        if (_receipt is { } receipt && broadcast.FrozenAt is not null)
-        {
-            return broadcast.Status is BroadcastStatus.Sending && SendingPlan.Finish(receipt.Moving, broadcast.BatchSizePerHour, now) is { } end ? Viewer.Time(end) : null;
-        }
-
-        return _count is { } count && SendingPlan.BeforeStart(count.Recipients, broadcast.BatchSizePerHour, broadcast.SendAt, now) is { FinishesAt: { } finish } plan
-            ? $"{Viewer.Time(finish)}, {Wording.Span(finish - plan.StartsAt)} after the start"
-            : null;
-    }
-
-    /// <summary>In which zone <c>send_at</c> was read, and what it is there.</summary>
-    private string ZoneSentence(DateTimeOffset at)
-    {
-        var (broadcast, site) = (_reviewed!.Broadcast, _reviewed.Site);
-        var there = TimeZoneInfo.TryFindSystemTimeZoneById(site.TimeZone, out var zone)
-            ? $"{Wording.Time(at, Clock.GetUtcNow(), zone)} in the site's zone, {site.TimeZone}"
-            : $"the site's zone is {site.TimeZone}";
-        return broadcast is { StartedAt: null, SendAtWritten: { } written } ? $"{there}; written as “{written}”" : there;
     }
 }

@@ -15,19 +15,14 @@ public sealed partial class BroadcastPage
     private const int QuietTicks = 5;
 
     private readonly CancellationTokenSource _gone = new();
-    private ReviewedBroadcast? _reviewed;
+    private BroadcastScene? _scene;
     private BroadcastNow? _now;
     private PlatformUser? _user;
-    private AudienceCount? _count;
-    private IReadOnlyList<Finding> _findings = [];
-    private Receipt? _receipt;
     private (DateTimeOffset At, long Moving)? _firstSeen;
     private OfferedAction? _asked;
     private string? _problem;
     private int? _undoSeconds;
-    private bool _exact;
     private bool _missing;
-    private bool _images;
     private long _shown;
 
     [Parameter]
@@ -57,7 +52,7 @@ public sealed partial class BroadcastPage
         }
 
         _shown = Number;
-        (_reviewed, _receipt, _count, _firstSeen, _problem) = (null, null, null, null, null);
+        (_scene, _firstSeen, _problem) = (null, null, null);
         _user = await Users.FindAsync((await LoggedIn).User, _gone.Token);
         await ReadAsync();
     }
@@ -80,13 +75,22 @@ public sealed partial class BroadcastPage
     {
         var reviewed = await Review.FindAsync(new BroadcastId(Number), _gone.Token);
         _missing = reviewed is null;
-        _reviewed = reviewed;
         if (reviewed is null)
         {
+            _scene = null;
             return;
         }
 
         var broadcast = reviewed.Broadcast;
+        // What was counted for an earlier state stays in sight until it is counted anew.
+        _scene = new BroadcastScene(reviewed, _user)
+        {
+            Count = broadcast.FrozenAt is null ? _scene?.Count : null,
+            Findings = _scene?.Findings ?? [],
+            Receipt = broadcast.FrozenAt is null ? null : _scene?.Receipt,
+            IsExact = _scene?.IsExact ?? false,
+            FirstSeen = _firstSeen,
+        };
         _now = new BroadcastNow(broadcast.Status, broadcast.StatusReason, broadcast.UpdatedAt, broadcast.FrozenAt);
         CountDown();
         StateHasChanged();
@@ -97,8 +101,7 @@ public sealed partial class BroadcastPage
         else if (broadcast.Status is not BroadcastStatus.Canceled)
         {
             var count = await Review.CountAsync(reviewed, _gone.Token);
-            _findings = await Review.FindingsAsync(reviewed, count, _gone.Token);
-            _count = count;
+            _scene = _scene with { Count = count, Findings = await Review.FindingsAsync(reviewed, count, _gone.Token) };
         }
 
         StateHasChanged();
@@ -107,11 +110,12 @@ public sealed partial class BroadcastPage
     /// <summary>While rows move, the counts that each commit keeps; at rest, the recount that can say whether the sums agree.</summary>
     private async Task ReadReceiptAsync()
     {
-        var broadcast = _reviewed!.Broadcast;
+        var broadcast = _scene!.Broadcast;
         var receipt = await Receipts.ReadCountsAsync(broadcast, _gone.Token);
-        _exact = receipt.Moving == 0 || broadcast.Status is not BroadcastStatus.Sending;
-        _receipt = _exact ? await Receipts.ReadAsync(broadcast, _gone.Token) : receipt;
+        var exact = receipt.Moving == 0 || broadcast.Status is not BroadcastStatus.Sending;
+        receipt = exact ? await Receipts.ReadAsync(broadcast, _gone.Token) : receipt;
         _firstSeen ??= (Clock.GetUtcNow(), receipt.Moving);
+        _scene = _scene with { Receipt = receipt, IsExact = exact, FirstSeen = _firstSeen };
     }
 
     private async Task WatchAsync()
@@ -140,12 +144,12 @@ public sealed partial class BroadcastPage
 
     private async Task LookAsync()
     {
-        if (_reviewed is null)
+        if (_scene is null)
         {
             return;
         }
 
-        var now = await Review.NowAsync(_reviewed.Broadcast.Id, _gone.Token);
+        var now = await Review.NowAsync(_scene.Broadcast.Id, _gone.Token);
         if (now != _now)
         {
             await ReadAsync();
@@ -153,7 +157,7 @@ public sealed partial class BroadcastPage
         }
 
         CountDown();
-        if (_reviewed.Broadcast.FrozenAt is not null && !(_exact && _receipt is { Moving: 0 }))
+        if (_scene is { Broadcast.FrozenAt: not null } and not { IsExact: true, Receipt.Moving: 0 })
         {
             await ReadReceiptAsync();
         }
@@ -162,11 +166,11 @@ public sealed partial class BroadcastPage
     }
 
     /// <summary>Whether something can change within seconds.</summary>
-    private bool IsLively() => _undoSeconds is not null || _reviewed?.Broadcast.Status is BroadcastStatus.Sending || _receipt is { Moving: > 0 };
+    private bool IsLively() => _undoSeconds is not null || _scene is { Broadcast.Status: BroadcastStatus.Sending } or { Receipt.Moving: > 0 };
 
     private void CountDown()
     {
-        var left = _reviewed is { Broadcast.Status: BroadcastStatus.Scheduled, Approval: { ByPerson: true } approval } ? approval.EffectiveAt - Clock.GetUtcNow() : TimeSpan.Zero;
+        var left = _scene?.Reviewed is { Broadcast.Status: BroadcastStatus.Scheduled, Approval: { ByPerson: true } approval } ? approval.EffectiveAt - Clock.GetUtcNow() : TimeSpan.Zero;
         _undoSeconds = left > TimeSpan.Zero ? (int)Math.Ceiling(left.TotalSeconds) : null;
     }
 
@@ -199,7 +203,7 @@ public sealed partial class BroadcastPage
             return false;
         }
 
-        var (site, id, actor, cancel) = (_reviewed!.Site.Id, _reviewed.Broadcast.Id, user.Actor, _gone.Token);
+        var (site, id, actor, cancel) = (_scene!.Reviewed.Site.Id, _scene.Reviewed.Broadcast.Id, user.Actor, _gone.Token);
         var result = await (kind switch
         {
             ActionKind.Approve => Actions.ApproveAsync(site, id, actor, cancel),
