@@ -33,7 +33,12 @@ public sealed partial class BroadcastPage
         {
             case BroadcastStatus.Draft:
                 yield return cancel;
-                yield return new OfferedAction(ActionKind.Approve, "Approve…", "", $"Approve “{broadcast.Name}”?", ApproveLabel(), "", approverOnly);
+                if (_scene.Reviewed.FirstOfTwo is not null)
+                {
+                    yield return revoke;
+                }
+
+                yield return new OfferedAction(ActionKind.Approve, "Approve…", "", $"Approve “{broadcast.Name}”?", ApproveLabel(), "", approverOnly ?? WhyNotByThisPerson());
                 break;
             case BroadcastStatus.Scheduled:
                 yield return cancel;
@@ -69,12 +74,20 @@ public sealed partial class BroadcastPage
         }
     }
 
+    /// <summary>Why the site's rules want somebody else for the approval, null when this person will do.</summary>
+    private string? WhyNotByThisPerson() =>
+        _user is null ? null
+        : _scene!.Reviewed.FirstOfTwo?.ApprovedBy == _user.Actor.Name ? "You have approved it: the second approval is somebody else's."
+        : _scene.Reviewed.Site.ApproverDiffers && _scene.Broadcast.CreatedBy == _user.Actor.Name ? "You made it: on this site somebody else approves it."
+        : null;
+
     private string ApproveLabel() => _scene?.Count is { } count ? $"Approve for {Wording.People(count.Recipients)}" : "Approve";
 
-    /// <summary>Nobody approves a number that is not known yet, nobody at all at once, or a message that cannot be made.</summary>
+    /// <summary>Nobody approves a number that is not known yet, what blocks, or a warning without a tick; the server says the same.</summary>
     private bool ApprovalBlocked() =>
         _asked?.Kind == ActionKind.Approve
-        && (_scene?.Count is not { } count || _scene.Findings.Any(f => f.Blocks) || (count.Recipients == 0 && !(_scene!.Reviewed.Broadcast.SendAt > Clock.GetUtcNow())));
+        && (_scene?.Report is not { } report || report.Blocker is not null || _scene.Unticked.Any()
+            || (ApprovalRules.NeedsTypedCount(_scene.Reviewed.Site, report.Count.Recipients) && TypedCount != report.Count.Recipients));
 
     private string ApprovalSentence()
     {
@@ -96,6 +109,8 @@ public sealed partial class BroadcastPage
         var (broadcast, approval) = (_scene!.Reviewed.Broadcast, _scene.Reviewed.Approval);
         return broadcast.Status switch
         {
+            BroadcastStatus.Draft when _scene.Reviewed.FirstOfTwo is { } first =>
+                $"{Wording.Actor(first.ApprovedBy)} approved it {Viewer.Ago(first.ApprovedAt)}. Above {Wording.People(_scene.Reviewed.Site.SecondApprovalAbove ?? 0)} a second approval is needed, by somebody else.",
             BroadcastStatus.Draft => "Nothing is sent until someone approves it.",
             BroadcastStatus.Scheduled when approval is not null && (broadcast.SendAt ?? approval.EffectiveAt) is var due =>
                 due > Clock.GetUtcNow() ? $"Approved. It starts {Viewer.Time(due)}, {Viewer.Ago(due)}." : "Approved, and due: it starts as soon as the server gets to it.",

@@ -14,6 +14,9 @@ public sealed partial class BroadcastPage
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
     private const int QuietTicks = 5;
 
+    /// <summary>Of the looks at a broadcast that has not started, every n-th counts its audience, where nobody else just did.</summary>
+    private const int CountEvery = 2;
+
     private readonly CancellationTokenSource _gone = new();
     private BroadcastScene? _scene;
     private BroadcastNow? _now;
@@ -24,15 +27,21 @@ public sealed partial class BroadcastPage
     private int? _undoSeconds;
     private bool _missing;
     private long _shown;
+    private long _looks;
+    private string _typed = "";
 
     [Parameter]
     public long Number { get; set; }
 
-    /// <summary>Which person of the audience the preview shows, from 1.</summary>
+    /// <summary>As whom the preview shows it: a subscriber's number; the first of the audience when absent.</summary>
     [SupplyParameterFromQuery(Name = "person")]
-    private int? Person { get; set; }
+    private long? Person { get; set; }
 
-    /// <summary><c>html</c>, <c>text</c> or <c>source</c>.</summary>
+    /// <summary><c>next</c>: show it as the next person with holes after <see cref="Person"/>.</summary>
+    [SupplyParameterFromQuery(Name = "holes")]
+    private string? Holes { get; set; }
+
+    /// <summary>How the preview shows it, see <see cref="MessageCard"/>.</summary>
     [SupplyParameterFromQuery(Name = "view")]
     private string? View { get; set; }
 
@@ -86,7 +95,9 @@ public sealed partial class BroadcastPage
         _scene = new BroadcastScene(reviewed, _user)
         {
             Count = broadcast.FrozenAt is null ? _scene?.Count : null,
-            Findings = _scene?.Findings ?? [],
+            Report = broadcast.FrozenAt is null ? _scene?.Report : null,
+            Rehearsal = broadcast.FrozenAt is null ? _scene?.Rehearsal : null,
+            Ticked = _scene?.Ticked ?? new(StringComparer.Ordinal),
             Receipt = broadcast.FrozenAt is null ? null : _scene?.Receipt,
             IsExact = _scene?.IsExact ?? false,
             FirstSeen = _firstSeen,
@@ -100,11 +111,46 @@ public sealed partial class BroadcastPage
         }
         else if (broadcast.Status is not BroadcastStatus.Canceled)
         {
-            var count = await Review.CountAsync(reviewed, _gone.Token);
-            _scene = _scene with { Count = count, Findings = await Review.FindingsAsync(reviewed, count, _gone.Token) };
+            await ReadAudienceAsync();
         }
 
         StateHasChanged();
+    }
+
+    /// <summary>The count, which all who look share; then what takes longer, when there is something new to check.</summary>
+    private async Task ReadAudienceAsync()
+    {
+        if (await Audience.ReadAsync(_scene!.Broadcast.Id, _gone.Token) is not { } audience)
+        {
+            return;
+        }
+
+        _scene = _scene with { Count = audience.Count };
+        StateHasChanged();
+        if (_scene.Report is not { } known || known.Digest != audience.Digest || known.Count != audience.Count)
+        {
+            await CheckAsync();
+        }
+    }
+
+    /// <summary>The preflight and the last rehearsal, anew.</summary>
+    private async Task CheckAsync()
+    {
+        var reviewed = _scene!.Reviewed;
+        var report = await Preflight.CheckAsync(reviewed.Broadcast, reviewed.Site, isDeep: true, _gone.Token);
+        var rehearsal = await Rehearsals.LastAsync(reviewed.Broadcast, report.Digest, _gone.Token);
+        // What is no warning any more needs no tick, and one that comes back wants a new one.
+        _scene.Ticked.RemoveWhere(code => report.Warnings.All(w => w.Code != code));
+        _scene = _scene with { Report = report, Rehearsal = rehearsal };
+    }
+
+    private async Task CheckAgainAsync()
+    {
+        if (_scene is { Broadcast.FrozenAt: null })
+        {
+            await CheckAsync();
+            StateHasChanged();
+        }
     }
 
     /// <summary>While rows move, the counts that each commit keeps; at rest, the recount that can say whether the sums agree.</summary>
@@ -157,6 +203,11 @@ public sealed partial class BroadcastPage
         }
 
         CountDown();
+        if (_scene is { Broadcast: { FrozenAt: null, Status: BroadcastStatus.Draft or BroadcastStatus.Scheduled or BroadcastStatus.Held } } && ++_looks % CountEvery == 0)
+        {
+            await ReadAudienceAsync();
+        }
+
         if (_scene is { Broadcast.FrozenAt: not null } and not { IsExact: true, Receipt.Moving: 0 })
         {
             await ReadReceiptAsync();
@@ -174,7 +225,7 @@ public sealed partial class BroadcastPage
         _undoSeconds = left > TimeSpan.Zero ? (int)Math.Ceiling(left.TotalSeconds) : null;
     }
 
-    private void Ask(OfferedAction action) => (_asked, _problem) = (action, null);
+    private void Ask(OfferedAction action) => (_asked, _problem, _typed) = (action, null, "");
 
     private void CloseDialog(bool visible)
     {
@@ -192,6 +243,12 @@ public sealed partial class BroadcastPage
         }
     }
 
+    /// <summary>What this person saw and confirmed: the server compares it with what is there now.</summary>
+    private ApprovalOrder Order() => new(_scene!.Report?.Digest ?? "", TypedCount, [.. _scene.Ticked]);
+
+    /// <summary>The number as typed, with or without the marks that group its digits; null while it is none.</summary>
+    private long? TypedCount => long.TryParse(_typed.Replace(",", "", StringComparison.Ordinal).Replace(".", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal), out var count) ? count : null;
+
     private async Task UndoAsync() => await DoAsync(ActionKind.Revoke);
 
     private async Task<bool> DoAsync(ActionKind kind)
@@ -206,7 +263,7 @@ public sealed partial class BroadcastPage
         var (site, id, actor, cancel) = (_scene!.Reviewed.Site.Id, _scene.Reviewed.Broadcast.Id, user.Actor, _gone.Token);
         var result = await (kind switch
         {
-            ActionKind.Approve => Actions.ApproveAsync(site, id, actor, cancel),
+            ActionKind.Approve => Actions.ApproveAsync(site, id, actor, Order(), cancel),
             ActionKind.Revoke => Actions.RevokeAsync(site, id, actor, cancel),
             ActionKind.Pause => Actions.PauseAsync(site, id, actor, cancel),
             ActionKind.Resume => Actions.ResumeAsync(site, id, actor, cancel),

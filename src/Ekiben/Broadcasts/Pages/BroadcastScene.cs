@@ -16,7 +16,11 @@ internal sealed record BroadcastScene(ReviewedBroadcast Reviewed, PlatformUser? 
     /// <summary>Whom it would reach now; null while counting, and once the audience is frozen.</summary>
     public AudienceCount? Count { get; init; }
 
-    public IReadOnlyList<Finding> Findings { get; init; } = [];
+    /// <summary>What was checked before an approval; null while that takes, and once the audience is frozen.</summary>
+    public PreflightReport? Report { get; init; }
+
+    /// <summary>The last rehearsal of the broadcast as it is now.</summary>
+    public RehearsalResult? Rehearsal { get; init; }
 
     /// <summary>Null until the audience is frozen.</summary>
     public Receipt? Receipt { get; init; }
@@ -26,4 +30,9 @@ internal sealed record BroadcastScene(ReviewedBroadcast Reviewed, PlatformUser? 
 
     /// <summary>When this page first looked at the receipt, and how many could still move then; for the speed seen here.</summary>
     public (DateTimeOffset At, long Moving)? FirstSeen { get; init; }
+
+    /// <summary>The codes of the warnings that this viewer ticked; one set for the list on the page and the one in the dialog.</summary>
+    public HashSet<string> Ticked { get; init; } = new(StringComparer.Ordinal);
+
+    public IEnumerable<PreflightFinding> Unticked => Report?.Warnings.Where(w => !Ticked.Contains(w.Code)) ?? [];
 }
