@@ -34,28 +34,41 @@ internal sealed class Listener : IAsyncDisposable
 
     private async Task AcceptAsync()
     {
+        var talks = new List<Task>();
         try
         {
             while (!_ending.IsCancellationRequested)
             {
-                using var client = await _listener.AcceptTcpClientAsync(_ending.Token);
-                var buffer = new byte[4096];
-                var read = await client.GetStream().ReadAsync(buffer, _ending.Token);
-                // A browser opens a connection ahead of time and then asks nothing: that is no request.
-                if (read > 0)
-                {
-                    _knocks.Enqueue(System.Text.Encoding.ASCII.GetString(buffer, 0, read).Split('\r')[0]);
-                    await client.GetStream().WriteAsync("HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n"u8.ToArray(), _ending.Token);
-                }
+                // Each on its own: a browser opens connections ahead of time and says nothing on them for long.
+                talks.Add(HearAsync(await _listener.AcceptTcpClientAsync(_ending.Token)));
             }
         }
         catch (OperationCanceledException) when (_ending.IsCancellationRequested)
         {
             // Over.
         }
-        catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException && _ending.IsCancellationRequested)
+
+        await Task.WhenAll(talks);
+    }
+
+    private async Task HearAsync(TcpClient client)
+    {
+        using (client)
         {
-            // Over, in the middle of a read.
+            try
+            {
+                var buffer = new byte[4096];
+                var read = await client.GetStream().ReadAsync(buffer, _ending.Token);
+                if (read > 0)
+                {
+                    _knocks.Enqueue(System.Text.Encoding.ASCII.GetString(buffer, 0, read).Split('\r')[0]);
+                    await client.GetStream().WriteAsync("HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n"u8.ToArray(), _ending.Token);
+                }
+            }
+            catch (Exception e) when (e is IOException || (e is OperationCanceledException && _ending.IsCancellationRequested))
+            {
+                // The browser hung up, or the test is over.
+            }
         }
     }
 }
