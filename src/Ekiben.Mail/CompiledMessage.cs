@@ -115,7 +115,8 @@ public sealed class CompiledMessage
         var message = into.Message;
         message.Clear();
         message.Bytes(_from);
-        WriteTo(person, into);
+        if (identity.TestTo is { } tester) HeaderWriter.Mailbox(message, "To"u8, [], tester.Mailbox);
+        else WriteTo(person, into);
         HeaderWriter.Unstructured(message, "Subject"u8, subject);
         HeaderWriter.Date(message, identity.Date);
         HeaderWriter.Angled(message, "Message-ID"u8, identity.MessageId);

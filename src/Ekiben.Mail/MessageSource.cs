@@ -106,6 +106,8 @@ public sealed record MessageIdentity
     public string? FeedbackId { get; init; }
     /// <summary>Stands in tracked links and the pixel; URL-safe; needed when the source has <see cref="Tracking"/>.</summary>
     public string? TrackingToken { get; init; }
+    /// <summary>A test goes to somebody else than the person whose message it is: this address stands in To. Null = the person.</summary>
+    public EmailAddress? TestTo { get; init; }
 }
 
 /// <summary>What a person sees of a message before it is sent. Made by the path that sends.</summary>

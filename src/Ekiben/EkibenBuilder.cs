@@ -3,6 +3,7 @@ using Ekiben.Accounts;
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
 using Ekiben.Feedback;
+using Ekiben.Instances;
 using Ekiben.Mailbox;
 using Ekiben.Storage;
 using Ekiben.Storage.Postgres;
@@ -92,6 +93,14 @@ internal static class EkibenBuilder
         // Broadcasts
         services.AddSingleton<EngineSignal>();
         services.AddSingleton<SendingRequirements>();
+        services.AddSingleton<RiskMarks>();
+        services.AddSingleton<Preflight>();
+        services.AddSingleton<Rehearsals>();
+        services.AddSingleton<TestSends>();
+        services.AddSingleton<PersonSearch>();
+        services.AddSingleton<AudienceWatch>();
+        services.AddHostedService(provider => provider.GetRequiredService<AudienceWatch>());
+        services.AddSingleton<InstanceGuard>();
         services.AddSingleton<BroadcastActions>();
         services.AddSingleton<BroadcastsWorker>();
         services.AddHostedService(provider => provider.GetRequiredService<BroadcastsWorker>());

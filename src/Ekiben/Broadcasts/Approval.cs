@@ -38,4 +38,7 @@ internal sealed class Approval : ISiteOwned
     public DateTimeOffset StartBase { get; set; }
 
     public DateTimeOffset? RevokedAt { get; set; }
+
+    /// <summary>What the preflight warned of and the approver ticked: a JSON array of sentences; null when nobody was asked.</summary>
+    public string? Ticked { get; set; }
 }

@@ -68,6 +68,15 @@ internal static class BentoBroadcastsApi
             return Created(request, drafts, failures);
         });
         request.WakeEngine();
+        if (answer.Succeeded)
+        {
+            // An approver later sees how far each audience has moved since.
+            foreach (var draft in drafts.Where(draft => !draft.IsRepetition && draft.Broadcast.Status == BroadcastStatus.Draft))
+            {
+                request.Service<AudienceWatch>().CountSoon(draft.Broadcast.Id);
+            }
+        }
+
         return answer;
     }
 
@@ -139,7 +148,9 @@ internal static class BentoBroadcastsApi
 
         var result = await request.Service<BroadcastActions>().ApproveWithinAsync(
             request.Db, draft.Broadcast, request.Actor, request.Cancel, draft.CountedRecipients);
-        draft.Notice = result.Done ? draft.Broadcast.StatusReason ?? draft.Notice : result.Problem;
+        draft.Notice = !result.Done ? result.Problem
+            : draft.Broadcast.Status == BroadcastStatus.Draft ? "this many people need a second approval: it waits for a person in the platform"
+            : draft.Broadcast.StatusReason ?? draft.Notice;
     }
 
     private static Answer Created(ApiRequest request, List<BroadcastDraft> drafts, List<BentoFailure> failures) => Answer.Ok(

@@ -68,6 +68,9 @@ internal sealed class Broadcast : ISiteOwned
 
     public DateTimeOffset UpdatedAt { get; set; }
 
+    /// <summary>Whom it reached when that was first counted, soon after it was made; null until then. Compared with today's number for people.</summary>
+    public long? CountWhenMade { get; set; }
+
     /// <summary>When the audience began to be frozen; also the clock that Liquid sees.</summary>
     public DateTimeOffset? StartedAt { get; set; }
 

@@ -108,10 +108,28 @@ internal sealed partial class BroadcastRun(
         var live = Manifest.Of(_broadcast, _site, await BroadcastActions.SegmentRuleOfAsync(db, _broadcast, cancel)).ToText();
         if (live == _approval.Manifest)
         {
-            return true;
+            return await CheckApproversAsync(db, cancel);
         }
 
         await HoldAsync($"It differs from what was approved: {string.Join(", ", Manifest.Differences(_approval.Manifest, live))}.", cancel);
+        return false;
+    }
+
+    /// <summary>Two people's word where the site wants two: a status that was changed outside Ekiben does not stand for the second.</summary>
+    private async Task<bool> CheckApproversAsync(Db db, CancellationToken cancel)
+    {
+        if (!ApprovalRules.NeedsTwo(_site, _approval.CountedRecipients))
+        {
+            return true;
+        }
+
+        var approvals = await db.Approvals.AsNoTracking().Where(a => a.BroadcastId == id && a.RevokedAt == null && a.Manifest == _approval.Manifest).ToListAsync(cancel);
+        if (approvals.Where(a => instanceKey.Verifies(ManifestSeal.Purpose, ManifestSeal.Bytes(a.Manifest), a.Seal)).Select(a => a.ApprovedBy).Distinct().Count() > 1)
+        {
+            return true;
+        }
+
+        await HoldAsync($"Above {_site.SecondApprovalAbove} people this site wants two approvals, and it has one: somebody else releases it.", cancel);
         return false;
     }
 

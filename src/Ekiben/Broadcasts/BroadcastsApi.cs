@@ -118,7 +118,7 @@ internal static class BroadcastsApi
             null => await ShowAsync(request),
             "not_found" => NoSuchBroadcast(request),
             "bad_rate" => request.BadRequest(result.Problem!, result.Code),
-            "may_not_approve" => Answer.Problem(StatusCodes.Status403Forbidden, result.Code, result.Problem!),
+            "may_not_approve" or "keys_may_not_approve" or "too_many_for_a_key" or "author_approves" => Answer.Problem(StatusCodes.Status403Forbidden, result.Code, result.Problem!),
             _ => Answer.Problem(StatusCodes.Status409Conflict, result.Code, result.Problem!),
         };
     }

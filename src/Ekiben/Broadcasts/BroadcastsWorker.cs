@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Ekiben.Delivery;
+using Ekiben.Instances;
 using Ekiben.Storage;
 
 namespace Ekiben.Broadcasts;
@@ -10,7 +11,7 @@ namespace Ekiben.Broadcasts;
 /// </summary>
 internal sealed partial class BroadcastsWorker(
     EkibenOptions options, Database database, SendQueue queue, SendingRequirements requirements, Audiences audiences, RelayPools relays,
-    MessageComposer composer, InstanceKey instanceKey, EngineSignal signal, IHostApplicationLifetime lifetime, TimeProvider clock, ILoggerFactory loggers)
+    MessageComposer composer, InstanceKey instanceKey, EngineSignal signal, InstanceGuard instance, IHostApplicationLifetime lifetime, TimeProvider clock, ILoggerFactory loggers)
     : BackgroundService
 {
     /// <summary>How soon a change by another process (the command line on the same folder) is seen.</summary>
@@ -90,7 +91,7 @@ internal sealed partial class BroadcastsWorker(
     private async Task LookAsync(CancellationToken abort, CancellationToken stopping)
     {
         var work = await queue.ReadWorkAsync(stopping);
-        Stopped = queue.Blind ?? DiskIsLow();
+        Stopped = queue.Blind ?? DiskIsLow() ?? await instance.CheckAsync(stopping);
         var wanted = work.Where(w => w.Status is BroadcastStatus.Scheduled or BroadcastStatus.Sending).ToDictionary(w => w.Broadcast);
         foreach (var (id, running) in _running)
         {

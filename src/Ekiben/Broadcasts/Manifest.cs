@@ -93,6 +93,9 @@ internal sealed record Manifest
         CreatedAt = broadcast.CreatedAt.ToStored(),
     };
 
+    /// <summary>SHA-256 of a manifest's text in hex: what people compare, and what an approval in the platform names.</summary>
+    public static string DigestOf(string text) => Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)));
+
     public string ToText() => JsonSerializer.Serialize(this, Canonical);
 
     /// <exception cref="JsonException">The text is not a manifest.</exception>

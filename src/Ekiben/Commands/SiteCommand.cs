@@ -11,7 +11,7 @@ internal static class SiteCommand
 {
     private const int MaxName = 200;
 
-    public static Command Create() => new("site", "Create and list sites.") { CreateSite(), List(), Author() };
+    public static Command Create() => new("site", "Create and list sites.") { CreateSite(), List(), Author(), SiteRulesCommand.Create() };
 
     private static Command CreateSite()
     {

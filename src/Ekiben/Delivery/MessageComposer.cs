@@ -32,11 +32,17 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
     {
         await using var db = database.Open(broadcast.SiteId);
         var site = await db.Sites.SingleAsync(s => s.Id == broadcast.SiteId, cancel);
-        var subscriber = await db.Subscribers.Include(s => s.Address).FirstOrDefaultAsync(s => s.Id == person, cancel)
+        var candidate = await CandidateAsync(db, broadcast, person, cancel);
+        return Compile(Manifest.Of(broadcast, site, null), broadcast.StartedAt ?? clock.GetUtcNow()).Preview(candidate, clock.GetUtcNow());
+    }
+
+    /// <summary>A person of the site as a recipient of the broadcast, whether they are one or not.</summary>
+    /// <exception cref="RenderException">There is no such person.</exception>
+    public static async Task<Candidate> CandidateAsync(Db db, Broadcast broadcast, SubscriberId person, CancellationToken cancel)
+    {
+        var subscriber = await db.Subscribers.AsNoTracking().Include(s => s.Address).FirstOrDefaultAsync(s => s.Id == person, cancel)
             ?? throw new RenderException("There is no such person.");
-        var manifest = Manifest.Of(broadcast, site, null);
-        var compiled = Compile(manifest, broadcast.StartedAt ?? clock.GetUtcNow());
-        return compiled.Preview(new Candidate
+        return new Candidate
         {
             Shard = new TakenShard(default, broadcast.Id, broadcast.SiteId, 0, default, default, 0),
             Address = subscriber.AddressId,
@@ -49,7 +55,7 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
             LastName = subscriber.LastName,
             Fields = subscriber.Fields,
             Tags = await db.TagNamesOfAsync(subscriber.Id, cancel),
-        }, clock.GetUtcNow());
+        };
     }
 
     /// <summary>Compiles and throws away: what is wrong with a broadcast is said when it is posted, not when it is sent.</summary>
@@ -119,6 +125,22 @@ internal sealed class CompiledBroadcast(
         {
             wait = pace.Pay(GC.GetAllocatedBytesForCurrentThread() - before);
         }
+    }
+
+    /// <summary>
+    /// The candidate's message for somebody who tries it out: in To stands the tester, its Message-ID is its own, and its links are nobody's,
+    /// so that a click in a test takes nobody off the list and is in no figure.
+    /// </summary>
+    /// <exception cref="RenderException">It cannot be made; one sentence.</exception>
+    public void ComposeTest(Candidate candidate, EmailAddress tester, DateTimeOffset date, MessageBuffer buffer)
+    {
+        var identity = IdentityOf(candidate, date) with
+        {
+            MessageId = $"test.{Guid.CreateVersion7(date):N}@{_domain}",
+            UnsubscribeUrl = links.Unsubscribe(broadcast, default),
+            TestTo = tester,
+        };
+        message.Compose(PersonOf(candidate), identity, buffer);
     }
 
     public MessagePreview Preview(Candidate candidate, DateTimeOffset date) => message.Preview(PersonOf(candidate), IdentityOf(candidate, date));

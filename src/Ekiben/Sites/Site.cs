@@ -1,3 +1,4 @@
+using Ekiben.Broadcasts;
 using Ekiben.Storage;
 
 namespace Ekiben.Sites;
@@ -28,6 +29,23 @@ internal sealed class Site
 
     /// <summary>Whether requests to the compatible API must bring all that the original asks for (site_uuid, a user agent): for programs that are to work there too.</summary>
     public bool IsStrict { get; set; }
+
+    // Rules for approvals, see ApprovalRules.
+
+    /// <summary>Whether who made or edited a broadcast may not be the one who approves it.</summary>
+    public bool ApproverDiffers { get; set; }
+
+    /// <summary>Above this many people two must approve; null = one is enough.</summary>
+    public long? SecondApprovalAbove { get; set; }
+
+    /// <summary>Above this many people whoever approves types the number; null = never.</summary>
+    public long? TypeCountAbove { get; set; } = ApprovalRules.DefaultTypeCountAbove;
+
+    /// <summary>Whether keys that have the right may approve here at all.</summary>
+    public bool KeysMayApprove { get; set; } = true;
+
+    /// <summary>A key approves up to this many people; null = any number.</summary>
+    public long? KeyApprovalLimit { get; set; }
 
     public DateTimeOffset CreatedAt { get; set; }
 }

@@ -1,7 +1,7 @@
 namespace Ekiben.Storage;
 
 /// <summary>Reads who a rule reaches. The freeze uses the same SQL (<see cref="SendQueue"/>), so a count and a freeze agree.</summary>
-internal abstract class Audiences
+internal abstract partial class Audiences
 {
     public abstract Task<AudienceCount> CountAsync(AudienceRule rule, CancellationToken cancel);
 
@@ -23,3 +23,14 @@ internal abstract class Audiences
 
 /// <summary><c>first_name</c> or <c>last_name</c>, for which a custom field of that name stands in, or a custom field.</summary>
 internal sealed record SubscriberField(string Name, bool IsCustom);
+
+/// <summary>The two expressions of a rule over <c>subscribers s</c> in one database's SQL: who matches, and the first reason that leaves a matched person out (0 = none).</summary>
+internal abstract class AudienceSql
+{
+    public string Matched { get; protected init; } = "";
+
+    public string Reason { get; protected init; } = "";
+
+    /// <summary>True when a template finds nothing there, or blanks only.</summary>
+    public abstract string IsBlank(SubscriberField field);
+}

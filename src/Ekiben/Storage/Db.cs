@@ -3,6 +3,7 @@ using Ekiben.Broadcasts;
 using Ekiben.Events;
 using Ekiben.Feedback;
 using Ekiben.Fields;
+using Ekiben.Instances;
 using Ekiben.Segments;
 using Ekiben.Sites;
 using Ekiben.Subscribers;
@@ -58,6 +59,10 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
     public DbSet<Broadcast> Broadcasts => Set<Broadcast>();
 
     public DbSet<Approval> Approvals => Set<Approval>();
+
+    public DbSet<RehearsalReport> Rehearsals => Set<RehearsalReport>();
+
+    public DbSet<Instance> Instances => Set<Instance>();
 
     public DbSet<RateChange> RateChanges => Set<RateChange>();
 
@@ -192,6 +197,16 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             approval.ToTable("approvals");
             approval.HasIndex(a => new { a.BroadcastId, a.Id });
         });
+        model.Entity<RehearsalReport>(rehearsal =>
+        {
+            rehearsal.ToTable("rehearsals");
+            rehearsal.HasIndex(r => new { r.BroadcastId, r.Id });
+        });
+        model.Entity<Instance>(instance =>
+        {
+            instance.ToTable("instance");
+            instance.Property(i => i.Id).ValueGeneratedNever();
+        });
         model.Entity<RateChange>(change =>
         {
             change.ToTable("rate_changes");
@@ -225,6 +240,7 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         FilterBySite<Layout>(model);
         FilterBySite<Broadcast>(model);
         FilterBySite<Approval>(model);
+        FilterBySite<RehearsalReport>(model);
         FilterBySite<RateChange>(model);
         FilterBySite<Suppression>(model);
         FilterBySite<Reaction>(model);

@@ -62,6 +62,15 @@ internal static class BentoTemplatesApi
                 return Unprocessable(string.Create(CultureInfo.InvariantCulture, $"{wrong.Field}, line {wrong.Line}, column {wrong.Column}: {wrong.Message}"));
             }
 
+            // Whoever edits is one of its writers, and may not be its approver where the site says so.
+            request.Db.AuditLog.Add(new Accounts.AuditEntry
+            {
+                SiteId = request.SiteId,
+                Actor = request.Actor.Name,
+                Action = BroadcastActions.EditedAction,
+                Subject = $"broadcast:{broadcast.Id}",
+                At = request.Service<TimeProvider>().GetUtcNow(),
+            });
             return Answer.Ok(new BentoOne(await RecordAsync(request, broadcast)));
         });
     }

@@ -71,6 +71,7 @@ internal static class Api
         app.MapApiDocs();
         var ours = app.MapGroup(ApiStyles.EkibenRoot).RequireAuthorization(KeyPolicy);
         ours.MapBroadcasts();
+        ours.MapRehearsals();
         ours.MapLint();
         ours.MapLayouts();
         ours.MapSegments();

@@ -14,10 +14,10 @@ internal static class PreviewFrame
     /// <summary>The same when the person asked for remote images; the sender of the message learns of it, as in a mail program.</summary>
     private const string WithImages = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: https: http:; frame-ancestors 'self'";
 
-    public static IResult Html(HttpContext http, string html, bool images)
+    public static IResult Html(HttpContext http, string html, bool images, bool dark = false)
     {
         Protect(http, images ? WithImages : Closed);
-        return Results.Content(WithoutNavigation(html), "text/html; charset=utf-8");
+        return Results.Content(WithoutNavigation(html, dark), "text/html; charset=utf-8");
     }
 
     public static IResult Text(HttpContext http, string text)
@@ -34,11 +34,12 @@ internal static class PreviewFrame
     }
 
     /// <summary>Links ask for a new window, which the sandbox refuses: a click in the preview neither leaves the page nor unsubscribes anybody.</summary>
-    private static string WithoutNavigation(string html)
+    private static string WithoutNavigation(string html, bool dark)
     {
         // After the doctype: anything before it would put the browser in quirks mode, and the preview would lie.
         var doctype = html.IndexOf("<!doctype", StringComparison.OrdinalIgnoreCase);
         var at = doctype < 0 ? 0 : html.IndexOf('>', doctype) + 1;
-        return html.Insert(at, "<base target=\"_blank\">");
+        // In the dark the paper is dark, and what the message says for dark screens counts, since the frame around it is dark too.
+        return html.Insert(at, "<base target=\"_blank\">" + (dark ? "<style>:root{color-scheme:dark}</style>" : ""));
     }
 }

@@ -19,6 +19,14 @@ internal sealed record Screen(string Name, Func<World, string> Path, string? Rol
         new("inbox", _ => "/"),
         new("broadcasts", _ => "/?status=all"),
         new("broadcast-draft", world => $"/broadcasts/{world.Broadcast("draft")}"),
+        new("broadcast-draft-text", world => $"/broadcasts/{world.Broadcast("draft")}?view=text"),
+        new("broadcast-draft-dark", world => $"/broadcasts/{world.Broadcast("draft")}?view=dark"),
+        new("broadcast-approve", world => $"/broadcasts/{world.Broadcast("draft")}", Then: async person =>
+        {
+            await person.Button("Approve…").ClickAsync();
+            await person.SeesAsync("Bound by this");
+        }),
+        new("audience", world => $"/broadcasts/{world.Broadcast("draft")}/audience"),
         new("broadcast-scheduled", world => $"/broadcasts/{world.Broadcast("scheduled")}"),
         new("broadcast-sending", world => $"/broadcasts/{world.Broadcast("sending")}"),
         new("broadcast-held", world => $"/broadcasts/{world.Broadcast("held")}"),

@@ -219,6 +219,43 @@ public class LedgerTests(PostgresFixture postgres) : IClassFixture<PostgresFixtu
     }
 
     [Theory, MemberData(nameof(Databases))]
+    public async Task The_people_behind_each_number_are_the_number(string database)
+    {
+        await using var ledger = await StartAsync(database);
+        await ledger.Site.ImportAsync([.. Enumerable.Range(1, 9).Select(i => (object)new { email = $"p{i}@example.com", first_name = i == 8 ? " " : $"P{i}", tags = i == 1 ? "lead,customers" : "lead" })]);
+        ledger.Sql("UPDATE subscribers SET unsubscribed_at = 1 WHERE first_name = 'P2'");
+        ledger.Sql("INSERT INTO suppressions (site_id, address_id, reason, created_at) SELECT site_id, id, 'complaint', 1 FROM addresses WHERE normalised = 'p3@example.com'");
+        // Who shares an address with somebody who is unsubscribed is the first; who shares with a recipient of a lower number is not.
+        ledger.Sql("UPDATE subscribers SET address_id = (SELECT id FROM addresses WHERE normalised = 'p2@example.com') WHERE first_name = 'P4'");
+        ledger.Sql("UPDATE subscribers SET address_id = (SELECT id FROM addresses WHERE normalised = 'p5@example.com') WHERE first_name = 'P6'");
+        var (audiences, rule) = (ledger.App.Service<Audiences>(), new AudienceRule(ledger.Site.Id, ["lead"], ["customers"], null));
+        async Task<string> NamesAsync(AudienceGroup group) => string.Join(' ', (await audiences.ListAsync(rule, group, default, 100, Cancel)).Select(p => p.FirstName!.Trim()));
+
+        Assert.Equal(new AudienceCount(9, 1, 1, 1, 1), await audiences.CountAsync(rule, Cancel));
+        Assert.Equal("P1 P2 P3 P4 P5 P6 P7  P9", await NamesAsync(AudienceGroup.Matched));
+        Assert.Equal("P1", await NamesAsync(AudienceGroup.Excluded));
+        Assert.Equal("P2", await NamesAsync(AudienceGroup.Unsubscribed));
+        Assert.Equal("P3", await NamesAsync(AudienceGroup.Suppressed));
+        Assert.Equal("P6", await NamesAsync(AudienceGroup.Duplicate));
+        Assert.Equal("P4 P5 P7  P9", await NamesAsync(AudienceGroup.Recipients));
+        var walked = new List<Candidate>();
+        await foreach (var page in audiences.WalkAsync(ledger.Broadcast, rule, Cancel))
+        {
+            walked.AddRange(page);
+        }
+
+        Assert.Equal("P4 P5 P7  P9", string.Join(' ', walked.Select(p => p.FirstName!.Trim())));
+        Assert.All(walked, person => Assert.Equal(["lead"], person.Tags));
+        var blank = await audiences.FindBlankAsync(rule, [new SubscriberField("first_name", false)], default, Cancel);
+        Assert.Equal(walked[3].Subscriber, blank);
+        Assert.Null(await audiences.FindBlankAsync(rule, [new SubscriberField("first_name", false)], blank!.Value, Cancel));
+        Assert.Equal(5, await audiences.OverlapAsync(rule, new AudienceRule(ledger.Site.Id, [], [], null), Cancel));
+        Assert.True(await audiences.ReachesAsync(rule, walked[0].Subscriber, Cancel));
+        await ledger.FreezeAsync(rule);
+        Assert.Equal(5, await audiences.OverlapAsync(rule, ledger.Broadcast, Cancel));
+    }
+
+    [Theory, MemberData(nameof(Databases))]
     public async Task An_import_adds_changes_and_brings_tags_back(string database)
     {
         await using var ledger = await StartAsync(database);

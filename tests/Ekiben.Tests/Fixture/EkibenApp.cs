@@ -75,6 +75,11 @@ public sealed class EkibenApp : IAsyncLifetime
         await StartServerAsync();
     }
 
+    /// <summary>For what happens to the folder while no server runs.</summary>
+    internal Task StopAsync() => StopServerAsync();
+
+    internal Task StartAgainAsync() => StartServerAsync();
+
     internal T Service<T>() where T : notnull => App.Services.GetRequiredService<T>();
 
     /// <summary>A site with one author and one key, written straight into the database.</summary>

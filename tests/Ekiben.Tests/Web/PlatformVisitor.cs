@@ -19,15 +19,26 @@ internal sealed partial class PlatformVisitor : IDisposable
 
     public CookieContainer Cookies { get; } = new();
 
+    private static readonly SemaphoreSlim OneRole = new(1, 1);
+
     /// <summary>An account of its own for one test.</summary>
     public static async Task<User> AddUserAsync(EkibenApp app, string role = Roles.Owner)
     {
         await using var scope = app.App.Services.CreateAsyncScope();
         var users = scope.ServiceProvider.GetRequiredService<UserManager<User>>();
         var roles = scope.ServiceProvider.GetRequiredService<RoleManager<IdentityRole>>();
-        if (!await roles.RoleExistsAsync(role))
+        // One at a time: two tests at once would both find the role missing.
+        await OneRole.WaitAsync(TestContext.Current.CancellationToken);
+        try
         {
-            await roles.CreateAsync(new IdentityRole(role));
+            if (!await roles.RoleExistsAsync(role))
+            {
+                await roles.CreateAsync(new IdentityRole(role));
+            }
+        }
+        finally
+        {
+            OneRole.Release();
         }
 
         var email = $"user-{Guid.NewGuid():N}@example.com";

@@ -10,7 +10,7 @@ internal static class BroadcastFrames
         app.MapGet("/broadcasts/{id:long}/preview", ShowAsync).RequireAuthorization();
 
     private static async Task<IResult> ShowAsync(
-        long id, long person, HttpContext http, BroadcastReview review, MessagePreviews previews, CancellationToken cancel, bool images = false)
+        long id, long person, HttpContext http, BroadcastReview review, MessagePreviews previews, CancellationToken cancel, bool images = false, bool dark = false)
     {
         if (await review.FindAsync(new BroadcastId(id), cancel) is not { } reviewed
             || await review.FindPersonAsync(reviewed.Site.Id, new SubscriberId(person), cancel) is not { } reader)
@@ -19,6 +19,6 @@ internal static class BroadcastFrames
         }
 
         var preview = await previews.RenderAsync(reviewed, reader.Id, cancel);
-        return preview.Problem is { } problem ? PreviewFrame.Text(http, problem) : PreviewFrame.Html(http, preview.Html, images);
+        return preview.Problem is { } problem ? PreviewFrame.Text(http, problem) : PreviewFrame.Html(http, preview.Html, images, dark);
     }
 }

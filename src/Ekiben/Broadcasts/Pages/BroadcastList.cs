@@ -26,11 +26,11 @@ internal sealed record ListFilter(string Word, string Label, string Empty, IRead
     };
 }
 
-/// <summary>A line of the list. <see cref="Broadcast"/> comes without its content, which can be a megabyte.</summary>
+/// <summary>A line of the list. <see cref="Broadcast"/> comes with the beginning of its content alone.</summary>
 internal sealed record BroadcastRow(Broadcast Broadcast, Site Site);
 
 /// <summary>Reads what the home page shows.</summary>
-internal sealed class BroadcastList(Database database, Audiences audiences)
+internal sealed class BroadcastList(Database database)
 {
     public const int PageSize = 50;
 
@@ -57,7 +57,8 @@ internal sealed class BroadcastList(Database database, Audiences audiences)
                     SiteId = b.SiteId,
                     Name = b.Name,
                     Subject = b.Subject,
-                    Content = "",
+                    // Enough for its first lines; the whole can be a megabyte.
+                    Content = b.Content.Substring(0, FirstLines.Reads),
                     Type = b.Type,
                     FromEmail = b.FromEmail,
                     FromName = b.FromName,
@@ -71,6 +72,8 @@ internal sealed class BroadcastList(Database database, Audiences audiences)
                     CreatedBy = b.CreatedBy,
                     CreatedAt = b.CreatedAt,
                     UpdatedAt = b.UpdatedAt,
+                    CountWhenMade = b.CountWhenMade,
+                    PreviewText = b.PreviewText,
                     StartedAt = b.StartedAt,
                     FrozenAt = b.FrozenAt,
                     FinishedAt = b.FinishedAt,
@@ -95,14 +98,6 @@ internal sealed class BroadcastList(Database database, Audiences audiences)
 
         await using var db = database.OpenEverySite();
         return await db.Sites.AsNoTracking().FirstOrDefaultAsync(s => s.Uuid == uuid, cancel);
-    }
-
-    /// <summary>Whom a broadcast that has not started would reach now.</summary>
-    public async Task<AudienceCount> CountAudienceAsync(BroadcastRow row, CancellationToken cancel)
-    {
-        await using var db = database.Open(row.Site.Id);
-        var segmentRule = await BroadcastActions.SegmentRuleOfAsync(db, row.Broadcast, cancel);
-        return await audiences.CountAsync(AudienceRule.Of(row.Site.Id, Manifest.Of(row.Broadcast, row.Site, segmentRule)), cancel);
     }
 
     private Db Open(SiteId? site) => site is { } one ? database.Open(one) : database.OpenEverySite();

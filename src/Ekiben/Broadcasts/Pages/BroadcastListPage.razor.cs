@@ -11,8 +11,10 @@ public sealed partial class BroadcastListPage
 {
     private static readonly TimeSpan RefreshEvery = TimeSpan.FromSeconds(3);
 
+    /// <summary>How old a count may be in the list.</summary>
+    private static readonly TimeSpan RecountAfter = TimeSpan.FromMinutes(1);
+
     private readonly CancellationTokenSource _gone = new();
-    private readonly Dictionary<BroadcastId, (DateTimeOffset AsOf, long Recipients)> _audiences = [];
     private Dictionary<BroadcastId, Receipt> _progress = [];
     private Dictionary<BroadcastStatus, int>? _counts;
     private IReadOnlyList<BroadcastRow>? _rows;
@@ -115,41 +117,46 @@ public sealed partial class BroadcastListPage
         }
     }
 
-    /// <summary>Counting walks the site's people, so it comes after the list is shown, one broadcast at a time, and once for each state of a broadcast.</summary>
+    /// <summary>Counting walks the site's people, so it comes after the list is shown, one broadcast at a time, and all who look share it.</summary>
     private async Task CountAudiencesAsync(IReadOnlyList<BroadcastRow> rows)
     {
+        var now = Clock.GetUtcNow();
         foreach (var row in rows.Where(r => r.Broadcast.FrozenAt is null && r.Broadcast.Status is not BroadcastStatus.Canceled))
         {
-            if (_audiences.TryGetValue(row.Broadcast.Id, out var counted) && counted.AsOf == row.Broadcast.UpdatedAt)
+            // An edit of what is counted shows on the broadcast's own page at once; here within a minute.
+            if (Audiences.Peek(row.Broadcast.Id) is not { } known || known.At < row.Broadcast.UpdatedAt || now - known.At > RecountAfter)
             {
-                continue;
+                await Audiences.ReadAsync(row.Broadcast.Id, _gone.Token);
+                StateHasChanged();
             }
-
-            var count = await List.CountAudienceAsync(row, _gone.Token);
-            _audiences[row.Broadcast.Id] = (row.Broadcast.UpdatedAt, count.Recipients);
-            StateHasChanged();
         }
     }
+
+    private string? FinishOf(Broadcast broadcast) =>
+        broadcast is { FrozenAt: null, Status: not BroadcastStatus.Canceled } && Audiences.Peek(broadcast.Id) is { Count.Recipients: > 0 and var people }
+        && SendingPlan.BeforeStart(people, broadcast.BatchSizePerHour, broadcast.SendAt, Clock.GetUtcNow()).FinishesAt is { } finish
+            ? Viewer.Time(finish)
+            : null;
 
     /// <summary>Never a 0 while nobody has counted yet.</summary>
     private string PeopleOf(Broadcast broadcast) =>
         broadcast.FrozenAt is not null ? Wording.Number(broadcast.Recipients)
         : broadcast.Status is BroadcastStatus.Canceled ? "–"
-        : _audiences.TryGetValue(broadcast.Id, out var counted) ? Wording.Number(counted.Recipients)
+        : Audiences.Peek(broadcast.Id) is { } counted ? Wording.Number(counted.Count.Recipients)
         : "counting…";
 
     private static string TimeLabel(Broadcast broadcast) => broadcast switch
     {
         { FinishedAt: not null } => broadcast.Status is BroadcastStatus.Canceled ? "Canceled" : "Finished",
         { StartedAt: not null } => "Started",
-        _ => "Sends",
+        _ => "Starts",
     };
 
     private string TimeOf(Broadcast broadcast) => broadcast switch
     {
         { FinishedAt: { } finished } => Viewer.Time(finished),
         { StartedAt: { } started } => Viewer.Time(started),
-        { SendAt: { } due } => Viewer.Time(due),
+        { SendAt: { } due } when due > Clock.GetUtcNow() => Viewer.Time(due),
         _ => "once approved",
     };
 

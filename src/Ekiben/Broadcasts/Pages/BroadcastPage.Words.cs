@@ -20,7 +20,7 @@ public sealed partial class BroadcastPage
 
     private IEnumerable<OfferedAction> Offered()
     {
-        var broadcast = _reviewed!.Broadcast;
+        var broadcast = _scene!.Reviewed.Broadcast;
         var approverOnly = _user is { MayApprove: true } ? null : "An approver or owner can do this.";
         var cancel = new OfferedAction(
             ActionKind.Cancel, "Cancel", "quiet danger", "Cancel this broadcast for good?", "Cancel it for good",
@@ -33,7 +33,12 @@ public sealed partial class BroadcastPage
         {
             case BroadcastStatus.Draft:
                 yield return cancel;
-                yield return new OfferedAction(ActionKind.Approve, "Approve…", "", $"Approve “{broadcast.Name}”?", ApproveLabel(), "", approverOnly);
+                if (_scene.Reviewed.FirstOfTwo is not null)
+                {
+                    yield return revoke;
+                }
+
+                yield return new OfferedAction(ActionKind.Approve, "Approve…", "", $"Approve “{broadcast.Name}”?", ApproveLabel(), "", approverOnly ?? WhyNotByThisPerson());
                 break;
             case BroadcastStatus.Scheduled:
                 yield return cancel;
@@ -63,23 +68,31 @@ public sealed partial class BroadcastPage
 
                 yield return new OfferedAction(
                     ActionKind.Resume, "Release", "", "Release the hold?", "Release it",
-                    $"It was held: {broadcast.StatusReason} Releasing it lets it go out" + (broadcast.StartedAt is null && _count is { } count ? $" to {Wording.People(count.Recipients)}." : "."),
+                    $"It was held: {broadcast.StatusReason} Releasing it lets it go out" + (broadcast.StartedAt is null && _scene?.Count is { } count ? $" to {Wording.People(count.Recipients)}." : "."),
                     approverOnly);
                 break;
         }
     }
 
-    private string ApproveLabel() => _count is { } count ? $"Approve for {Wording.People(count.Recipients)}" : "Approve";
+    /// <summary>Why the site's rules want somebody else for the approval, null when this person will do.</summary>
+    private string? WhyNotByThisPerson() =>
+        _user is null ? null
+        : _scene!.Reviewed.FirstOfTwo?.ApprovedBy == _user.Actor.Name ? "You have approved it: the second approval is somebody else's."
+        : _scene.Reviewed.Site.ApproverDiffers && _scene.Broadcast.CreatedBy == _user.Actor.Name ? "You made it: on this site somebody else approves it."
+        : null;
 
-    /// <summary>Nobody approves a number that is not known yet, nobody at all at once, or a message that cannot be made.</summary>
+    private string ApproveLabel() => _scene?.Count is { } count ? $"Approve for {Wording.People(count.Recipients)}" : "Approve";
+
+    /// <summary>Nobody approves a number that is not known yet, what blocks, or a warning without a tick; the server says the same.</summary>
     private bool ApprovalBlocked() =>
         _asked?.Kind == ActionKind.Approve
-        && (_count is null || _findings.Any(f => f.Blocks) || (_count.Recipients == 0 && !(_reviewed!.Broadcast.SendAt > Clock.GetUtcNow())));
+        && (_scene?.Report is not { } report || report.Blocker is not null || _scene.Unticked.Any()
+            || (ApprovalRules.NeedsTypedCount(_scene.Reviewed.Site, report.Count.Recipients) && TypedCount != report.Count.Recipients));
 
     private string ApprovalSentence()
     {
-        var broadcast = _reviewed!.Broadcast;
-        if (_count is not { } count)
+        var broadcast = _scene!.Reviewed.Broadcast;
+        if (_scene!.Count is not { } count)
         {
             return "Counting whom it reaches…";
         }
@@ -93,9 +106,11 @@ public sealed partial class BroadcastPage
 
     private string StatusSentence()
     {
-        var (broadcast, approval) = (_reviewed!.Broadcast, _reviewed.Approval);
+        var (broadcast, approval) = (_scene!.Reviewed.Broadcast, _scene.Reviewed.Approval);
         return broadcast.Status switch
         {
+            BroadcastStatus.Draft when _scene.Reviewed.FirstOfTwo is { } first =>
+                $"{Wording.Actor(first.ApprovedBy)} approved it {Viewer.Ago(first.ApprovedAt)}. Above {Wording.People(_scene.Reviewed.Site.SecondApprovalAbove ?? 0)} a second approval is needed, by somebody else.",
             BroadcastStatus.Draft => "Nothing is sent until someone approves it.",
             BroadcastStatus.Scheduled when approval is not null && (broadcast.SendAt ?? approval.EffectiveAt) is var due =>
                 due > Clock.GetUtcNow() ? $"Approved. It starts {Viewer.Time(due)}, {Viewer.Ago(due)}." : "Approved, and due: it starts as soon as the server gets to it.",
@@ -114,69 +129,11 @@ public sealed partial class BroadcastPage
     private string SentSentence(Broadcast broadcast)
     {
         var end = broadcast.FinishedAt is { } at ? $"Finished {Viewer.Time(at)}" + (broadcast.StartedAt is { } start ? $" after {Wording.Span(at - start)}." : ".") : "Finished.";
-        return _receipt switch
+        return _scene?.Receipt switch
         {
             { } receipt when receipt.Accepted == receipt.Recipients => $"{end} The relay accepted every message.",
             { } receipt => $"{end} The relay accepted {Wording.Number(receipt.Accepted)} of {Wording.Number(receipt.Recipients)}; the receipt says what became of the others.",
             null => end,
         };
-    }
-
-    private string ProgressSentence(Receipt receipt)
-    {
-        var broadcast = _reviewed!.Broadcast;
-        var left = receipt.Moving;
-        if (left == 0)
-        {
-            return "Nobody is left to try.";
-        }
-
-        if (broadcast.Status is not BroadcastStatus.Sending)
-        {
-            return $"{Wording.People(left)} left.";
-        }
-
-        var now = Clock.GetUtcNow();
-        var (rate, source) = MeasuredRate(left, now) is { } measured && !(measured > broadcast.BatchSizePerHour)
-            ? (measured, "at the speed seen here")
-            : (broadcast.BatchSizePerHour ?? 0, "at its rate");
-        return rate > 0
-            ? $"{Wording.People(left)} left, done in about {Wording.Span(TimeSpan.FromHours(left / rate))} {source}."
-            : $"{Wording.People(left)} left.";
-    }
-
-    /// <summary>Messages an hour since this page began to look; null until there is enough to go by.</summary>
-    private double? MeasuredRate(long left, DateTimeOffset now) =>
-        _firstSeen is { } first && now - first.At > TimeSpan.FromSeconds(5) && first.Moving - left is > 20 and var done
-            ? done / (now - first.At).TotalHours
-            : null;
-
-    private string? FinishSentence()
-    {
-        var broadcast = _reviewed!.Broadcast;
-        var now = Clock.GetUtcNow();
-        if (broadcast.FinishedAt is not null || broadcast.BatchSizePerHour is null)
-        {
-            return null;
-        }
-
-        if (_receipt is { } receipt && broadcast.FrozenAt is not null)
-        {
-            return broadcast.Status is BroadcastStatus.Sending && SendingPlan.Finish(receipt.Moving, broadcast.BatchSizePerHour, now) is { } end ? Viewer.Time(end) : null;
-        }
-
-        return _count is { } count && SendingPlan.BeforeStart(count.Recipients, broadcast.BatchSizePerHour, broadcast.SendAt, now) is { FinishesAt: { } finish } plan
-            ? $"{Viewer.Time(finish)}, {Wording.Span(finish - plan.StartsAt)} after the start"
-            : null;
-    }
-
-    /// <summary>In which zone <c>send_at</c> was read, and what it is there.</summary>
-    private string ZoneSentence(DateTimeOffset at)
-    {
-        var (broadcast, site) = (_reviewed!.Broadcast, _reviewed.Site);
-        var there = TimeZoneInfo.TryFindSystemTimeZoneById(site.TimeZone, out var zone)
-            ? $"{Wording.Time(at, Clock.GetUtcNow(), zone)} in the site's zone, {site.TimeZone}"
-            : $"the site's zone is {site.TimeZone}";
-        return broadcast is { StartedAt: null, SendAtWritten: { } written } ? $"{there}; written as “{written}”" : there;
     }
 }

@@ -14,30 +14,34 @@ public sealed partial class BroadcastPage
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
     private const int QuietTicks = 5;
 
+    /// <summary>Of the looks at a broadcast that has not started, every n-th counts its audience, where nobody else just did.</summary>
+    private const int CountEvery = 2;
+
     private readonly CancellationTokenSource _gone = new();
-    private ReviewedBroadcast? _reviewed;
+    private BroadcastScene? _scene;
     private BroadcastNow? _now;
     private PlatformUser? _user;
-    private AudienceCount? _count;
-    private IReadOnlyList<Finding> _findings = [];
-    private Receipt? _receipt;
     private (DateTimeOffset At, long Moving)? _firstSeen;
     private OfferedAction? _asked;
     private string? _problem;
     private int? _undoSeconds;
-    private bool _exact;
     private bool _missing;
-    private bool _images;
     private long _shown;
+    private long _looks;
+    private string _typed = "";
 
     [Parameter]
     public long Number { get; set; }
 
-    /// <summary>Which person of the audience the preview shows, from 1.</summary>
+    /// <summary>As whom the preview shows it: a subscriber's number; the first of the audience when absent.</summary>
     [SupplyParameterFromQuery(Name = "person")]
-    private int? Person { get; set; }
+    private long? Person { get; set; }
 
-    /// <summary><c>html</c>, <c>text</c> or <c>source</c>.</summary>
+    /// <summary><c>next</c>: show it as the next person with holes after <see cref="Person"/>.</summary>
+    [SupplyParameterFromQuery(Name = "holes")]
+    private string? Holes { get; set; }
+
+    /// <summary>How the preview shows it, see <see cref="MessageCard"/>.</summary>
     [SupplyParameterFromQuery(Name = "view")]
     private string? View { get; set; }
 
@@ -57,7 +61,7 @@ public sealed partial class BroadcastPage
         }
 
         _shown = Number;
-        (_reviewed, _receipt, _count, _firstSeen, _problem) = (null, null, null, null, null);
+        (_scene, _firstSeen, _problem) = (null, null, null);
         _user = await Users.FindAsync((await LoggedIn).User, _gone.Token);
         await ReadAsync();
     }
@@ -80,13 +84,24 @@ public sealed partial class BroadcastPage
     {
         var reviewed = await Review.FindAsync(new BroadcastId(Number), _gone.Token);
         _missing = reviewed is null;
-        _reviewed = reviewed;
         if (reviewed is null)
         {
+            _scene = null;
             return;
         }
 
         var broadcast = reviewed.Broadcast;
+        // What was counted for an earlier state stays in sight until it is counted anew.
+        _scene = new BroadcastScene(reviewed, _user)
+        {
+            Count = broadcast.FrozenAt is null ? _scene?.Count : null,
+            Report = broadcast.FrozenAt is null ? _scene?.Report : null,
+            Rehearsal = broadcast.FrozenAt is null ? _scene?.Rehearsal : null,
+            Ticked = _scene?.Ticked ?? new(StringComparer.Ordinal),
+            Receipt = broadcast.FrozenAt is null ? null : _scene?.Receipt,
+            IsExact = _scene?.IsExact ?? false,
+            FirstSeen = _firstSeen,
+        };
         _now = new BroadcastNow(broadcast.Status, broadcast.StatusReason, broadcast.UpdatedAt, broadcast.FrozenAt);
         CountDown();
         StateHasChanged();
@@ -96,22 +111,57 @@ public sealed partial class BroadcastPage
         }
         else if (broadcast.Status is not BroadcastStatus.Canceled)
         {
-            var count = await Review.CountAsync(reviewed, _gone.Token);
-            _findings = await Review.FindingsAsync(reviewed, count, _gone.Token);
-            _count = count;
+            await ReadAudienceAsync();
         }
 
         StateHasChanged();
     }
 
+    /// <summary>The count, which all who look share; then what takes longer, when there is something new to check.</summary>
+    private async Task ReadAudienceAsync()
+    {
+        if (await Audience.ReadAsync(_scene!.Broadcast.Id, _gone.Token) is not { } audience)
+        {
+            return;
+        }
+
+        _scene = _scene with { Count = audience.Count };
+        StateHasChanged();
+        if (_scene.Report is not { } known || known.Digest != audience.Digest || known.Count != audience.Count)
+        {
+            await CheckAsync();
+        }
+    }
+
+    /// <summary>The preflight and the last rehearsal, anew.</summary>
+    private async Task CheckAsync()
+    {
+        var reviewed = _scene!.Reviewed;
+        var report = await Preflight.CheckAsync(reviewed.Broadcast, reviewed.Site, isDeep: true, _gone.Token);
+        var rehearsal = await Rehearsals.LastAsync(reviewed.Broadcast, report.Digest, _gone.Token);
+        // What is no warning any more needs no tick, and one that comes back wants a new one.
+        _scene.Ticked.RemoveWhere(code => report.Warnings.All(w => w.Code != code));
+        _scene = _scene with { Report = report, Rehearsal = rehearsal };
+    }
+
+    private async Task CheckAgainAsync()
+    {
+        if (_scene is { Broadcast.FrozenAt: null })
+        {
+            await CheckAsync();
+            StateHasChanged();
+        }
+    }
+
     /// <summary>While rows move, the counts that each commit keeps; at rest, the recount that can say whether the sums agree.</summary>
     private async Task ReadReceiptAsync()
     {
-        var broadcast = _reviewed!.Broadcast;
+        var broadcast = _scene!.Broadcast;
         var receipt = await Receipts.ReadCountsAsync(broadcast, _gone.Token);
-        _exact = receipt.Moving == 0 || broadcast.Status is not BroadcastStatus.Sending;
-        _receipt = _exact ? await Receipts.ReadAsync(broadcast, _gone.Token) : receipt;
+        var exact = receipt.Moving == 0 || broadcast.Status is not BroadcastStatus.Sending;
+        receipt = exact ? await Receipts.ReadAsync(broadcast, _gone.Token) : receipt;
         _firstSeen ??= (Clock.GetUtcNow(), receipt.Moving);
+        _scene = _scene with { Receipt = receipt, IsExact = exact, FirstSeen = _firstSeen };
     }
 
     private async Task WatchAsync()
@@ -140,12 +190,12 @@ public sealed partial class BroadcastPage
 
     private async Task LookAsync()
     {
-        if (_reviewed is null)
+        if (_scene is null)
         {
             return;
         }
 
-        var now = await Review.NowAsync(_reviewed.Broadcast.Id, _gone.Token);
+        var now = await Review.NowAsync(_scene.Broadcast.Id, _gone.Token);
         if (now != _now)
         {
             await ReadAsync();
@@ -153,7 +203,12 @@ public sealed partial class BroadcastPage
         }
 
         CountDown();
-        if (_reviewed.Broadcast.FrozenAt is not null && !(_exact && _receipt is { Moving: 0 }))
+        if (_scene is { Broadcast: { FrozenAt: null, Status: BroadcastStatus.Draft or BroadcastStatus.Scheduled or BroadcastStatus.Held } } && ++_looks % CountEvery == 0)
+        {
+            await ReadAudienceAsync();
+        }
+
+        if (_scene is { Broadcast.FrozenAt: not null } and not { IsExact: true, Receipt.Moving: 0 })
         {
             await ReadReceiptAsync();
         }
@@ -162,15 +217,15 @@ public sealed partial class BroadcastPage
     }
 
     /// <summary>Whether something can change within seconds.</summary>
-    private bool IsLively() => _undoSeconds is not null || _reviewed?.Broadcast.Status is BroadcastStatus.Sending || _receipt is { Moving: > 0 };
+    private bool IsLively() => _undoSeconds is not null || _scene is { Broadcast.Status: BroadcastStatus.Sending } or { Receipt.Moving: > 0 };
 
     private void CountDown()
     {
-        var left = _reviewed is { Broadcast.Status: BroadcastStatus.Scheduled, Approval: { ByPerson: true } approval } ? approval.EffectiveAt - Clock.GetUtcNow() : TimeSpan.Zero;
+        var left = _scene?.Reviewed is { Broadcast.Status: BroadcastStatus.Scheduled, Approval: { ByPerson: true } approval } ? approval.EffectiveAt - Clock.GetUtcNow() : TimeSpan.Zero;
         _undoSeconds = left > TimeSpan.Zero ? (int)Math.Ceiling(left.TotalSeconds) : null;
     }
 
-    private void Ask(OfferedAction action) => (_asked, _problem) = (action, null);
+    private void Ask(OfferedAction action) => (_asked, _problem, _typed) = (action, null, "");
 
     private void CloseDialog(bool visible)
     {
@@ -188,6 +243,12 @@ public sealed partial class BroadcastPage
         }
     }
 
+    /// <summary>What this person saw and confirmed: the server compares it with what is there now.</summary>
+    private ApprovalOrder Order() => new(_scene!.Report?.Digest ?? "", TypedCount, [.. _scene.Ticked]);
+
+    /// <summary>The number as typed, with or without the marks that group its digits; null while it is none.</summary>
+    private long? TypedCount => long.TryParse(_typed.Replace(",", "", StringComparison.Ordinal).Replace(".", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal), out var count) ? count : null;
+
     private async Task UndoAsync() => await DoAsync(ActionKind.Revoke);
 
     private async Task<bool> DoAsync(ActionKind kind)
@@ -199,10 +260,10 @@ public sealed partial class BroadcastPage
             return false;
         }
 
-        var (site, id, actor, cancel) = (_reviewed!.Site.Id, _reviewed.Broadcast.Id, user.Actor, _gone.Token);
+        var (site, id, actor, cancel) = (_scene!.Reviewed.Site.Id, _scene.Reviewed.Broadcast.Id, user.Actor, _gone.Token);
         var result = await (kind switch
         {
-            ActionKind.Approve => Actions.ApproveAsync(site, id, actor, cancel),
+            ActionKind.Approve => Actions.ApproveAsync(site, id, actor, Order(), cancel),
             ActionKind.Revoke => Actions.RevokeAsync(site, id, actor, cancel),
             ActionKind.Pause => Actions.PauseAsync(site, id, actor, cancel),
             ActionKind.Resume => Actions.ResumeAsync(site, id, actor, cancel),

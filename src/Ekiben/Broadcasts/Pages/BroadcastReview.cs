@@ -1,5 +1,3 @@
-using Ekiben.Delivery;
-using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -12,11 +10,11 @@ namespace Ekiben.Broadcasts.Pages;
 /// </summary>
 internal sealed record ReviewedBroadcast(Broadcast Broadcast, Site Site, Approval? Approval, AudienceRule Rule, string? SegmentName)
 {
+    /// <summary>A draft's first approval of two; null when none was given, or it lets mail out already.</summary>
+    public Approval? FirstOfTwo { get; init; }
+
     public string RuleInWords => Pages.RuleInWords.Describe(Rule.InclusiveTags, Rule.ExclusiveTags, SegmentName, Rule.Segment);
 }
-
-/// <summary>Something that a person should know before approving; what <c>Blocks</c> cannot be approved at all.</summary>
-internal sealed record Finding(string Text, bool Blocks = false);
 
 /// <summary>A person for whom the message is shown.</summary>
 internal sealed record SamplePerson(SubscriberId Id, string Email, string? FirstName, string? LastName);
@@ -36,17 +34,19 @@ internal sealed class BroadcastReview(Database database, Audiences audiences)
         }
 
         var site = await db.Sites.AsNoTracking().SingleAsync(s => s.Id == broadcast.SiteId, cancel);
-        var approval = await db.Approvals.AsNoTracking()
-            .Where(a => a.BroadcastId == id && a.RevokedAt == null)
-            .OrderByDescending(a => a.Id)
-            .FirstOrDefaultAsync(cancel);
+        var approvals = await db.Approvals.AsNoTracking().Where(a => a.BroadcastId == id && a.RevokedAt == null).OrderBy(a => a.Id).ToListAsync(cancel);
+        // A draft's is the first of two: it lets nothing out yet.
+        var approval = broadcast.Status is BroadcastStatus.Draft ? null : approvals.LastOrDefault();
         var manifest = approval is null
             ? Manifest.Of(broadcast, site, await BroadcastActions.SegmentRuleOfAsync(db, broadcast, cancel))
             : Manifest.FromText(approval.Manifest);
         var segmentName = manifest.SegmentId.Length == 0
             ? null
             : await db.Segments.Where(s => s.PublicId == manifest.SegmentId && s.SiteId == site.Id).Select(s => s.Name).FirstOrDefaultAsync(cancel) ?? manifest.SegmentId;
-        return new ReviewedBroadcast(broadcast, site, approval, AudienceRule.Of(site.Id, manifest), segmentName);
+        return new ReviewedBroadcast(broadcast, site, approval, AudienceRule.Of(site.Id, manifest), segmentName)
+        {
+            FirstOfTwo = broadcast.Status is BroadcastStatus.Draft ? approvals.LastOrDefault(a => a.Manifest == manifest.ToText()) : null,
+        };
     }
 
     /// <summary>The row's status, times and figures as they are now, without its content. Null when it is gone.</summary>
@@ -56,47 +56,27 @@ internal sealed class BroadcastReview(Database database, Audiences audiences)
         return await db.Broadcasts.Where(b => b.Id == id).Select(b => new BroadcastNow(b.Status, b.StatusReason, b.UpdatedAt, b.FrozenAt)).FirstOrDefaultAsync(cancel);
     }
 
-    public Task<AudienceCount> CountAsync(ReviewedBroadcast reviewed, CancellationToken cancel) => audiences.CountAsync(reviewed.Rule, cancel);
-
-    public async Task<IReadOnlyList<Finding>> FindingsAsync(ReviewedBroadcast reviewed, AudienceCount count, CancellationToken cancel)
-    {
-        var (broadcast, rule, site) = (reviewed.Broadcast, reviewed.Rule, reviewed.Site.Id);
-        var findings = new List<Finding>();
-        foreach (var tag in await audiences.UnknownTagsAsync(site, rule.InclusiveTags, cancel))
-        {
-            findings.Add(new Finding($"There is no tag “{tag}”: it matches nobody."));
-        }
-
-        foreach (var tag in await audiences.UnknownTagsAsync(site, rule.ExclusiveTags, cancel))
-        {
-            findings.Add(new Finding($"There is no tag “{tag}”: it excludes nobody."));
-        }
-
-        if (broadcast.SegmentId.Length > 0 && rule.Segment is null)
-        {
-            findings.Add(new Finding("The segment it names is gone: that condition counts for nothing now."));
-        }
-
-        try
-        {
-            MessageComposer.Check(broadcast, reviewed.Site);
-        }
-        catch (CompileException error)
-        {
-            findings.Add(new Finding(MessagePreviews.Describe(error), Blocks: true));
-        }
-
-        if (count.Recipients == 0)
-        {
-            findings.Add(new Finding("This reaches nobody now."));
-        }
-
-        return findings;
-    }
-
     /// <summary>The first people whom the rule reaches.</summary>
     public Task<IReadOnlyList<SubscriberId>> SampleAsync(ReviewedBroadcast reviewed, CancellationToken cancel) =>
         audiences.SampleAsync(reviewed.Rule, default, SampleSize, cancel);
+
+    /// <summary>The next recipient after somebody, in the order of the sample; the first again after the last. Null when there is nobody.</summary>
+    public async Task<SubscriberId?> NextAsync(ReviewedBroadcast reviewed, SubscriberId after, CancellationToken cancel) =>
+        await audiences.SampleAsync(reviewed.Rule, after, 1, cancel) is [var next] ? next
+        : await audiences.SampleAsync(reviewed.Rule, default, 1, cancel) is [var first] ? first
+        : null;
+
+    /// <summary>The next recipient after somebody who has nothing where the content shows something without a default. Null when there is none.</summary>
+    public async Task<SubscriberId?> NextWithHolesAsync(ReviewedBroadcast reviewed, SubscriberId after, CancellationToken cancel)
+    {
+        await using var db = database.Open(reviewed.Site.Id);
+        var fields = await db.Fields.AsNoTracking().Select(field => field.Key).ToHashSetAsync(StringComparer.Ordinal, cancel);
+        SubscriberField[] asked = [.. Templates.Lint.Of(reviewed.Broadcast, reviewed.Site, fields).Unguarded.Select(v => v.Field)];
+        return await audiences.FindBlankAsync(reviewed.Rule, asked, after, cancel) ?? await audiences.FindBlankAsync(reviewed.Rule, asked, default, cancel);
+    }
+
+    /// <summary>Whether the person would get it.</summary>
+    public Task<bool> ReachesAsync(ReviewedBroadcast reviewed, SubscriberId person, CancellationToken cancel) => audiences.ReachesAsync(reviewed.Rule, person, cancel);
 
     public async Task<SamplePerson?> FindPersonAsync(SiteId site, SubscriberId id, CancellationToken cancel)
     {

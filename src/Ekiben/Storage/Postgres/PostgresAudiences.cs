@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Text;
 using Ekiben.Segments;
@@ -8,6 +9,12 @@ namespace Ekiben.Storage.Postgres;
 /// <summary>Audience rules as SQL with parameters; nothing a client wrote is ever part of the text.</summary>
 internal sealed class PostgresAudiences(PostgresDatabase database) : Audiences
 {
+    protected override Database Database => database;
+
+    protected override string JoinedTagNames => "string_agg(t.name, chr(31))";
+
+    protected override AudienceSql Where(DbCommand command, AudienceRule rule, bool ranged = false) => new PostgresAudienceSql((NpgsqlCommand)command, rule, ranged);
+
     public override async Task<AudienceCount> CountAsync(AudienceRule rule, CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel);
@@ -107,7 +114,7 @@ internal sealed class PostgresAudiences(PostgresDatabase database) : Audiences
 }
 
 /// <summary>The two expressions of a rule over <c>subscribers s</c>: who matches, and the first reason that leaves a matched person out (0 = none).</summary>
-internal sealed class PostgresAudienceSql
+internal sealed class PostgresAudienceSql : AudienceSql
 {
     private const string LastEventAt = "(SELECT MAX(e.at) FROM events e WHERE e.subscriber_id = s.id)";
 
@@ -121,7 +128,7 @@ internal sealed class PostgresAudienceSql
     {
         _command = command;
         _range = ranged ? "st.subscriber_id > @from AND st.subscriber_id <= @to AND " : "";
-        command.Parameters.AddWithValue("@audience_site", rule.Site.Value);
+        command.Set("@audience_site", rule.Site.Value);
 
         var matched = new StringBuilder(ranged ? "s.site_id = @audience_site AND s.id > @from AND s.id <= @to" : "s.site_id = @audience_site");
         if (rule.InclusiveTags.Count > 0)
@@ -143,12 +150,8 @@ internal sealed class PostgresAudienceSql
             """;
     }
 
-    public string Matched { get; }
-
-    public string Reason { get; }
-
     /// <summary>True when a template finds nothing there, or blanks only.</summary>
-    public string IsBlank(SubscriberField field)
+    public override string IsBlank(SubscriberField field)
     {
         var custom = TextOf(Json(field.Name));
         var value = (field.IsCustom, field.Name) switch

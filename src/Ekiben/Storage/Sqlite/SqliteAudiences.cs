@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using System.Text;
 using Ekiben.Segments;
@@ -8,6 +9,12 @@ namespace Ekiben.Storage.Sqlite;
 /// <summary>Audience rules as SQL with parameters; nothing a client wrote is ever part of the text.</summary>
 internal sealed class SqliteAudiences(SqliteDatabase database) : Audiences
 {
+    protected override Database Database => database;
+
+    protected override string JoinedTagNames => "group_concat(t.name, char(31))";
+
+    protected override AudienceSql Where(DbCommand command, AudienceRule rule, bool ranged = false) => new SqliteAudienceSql((SqliteCommand)command, rule, ranged);
+
     public override async Task<AudienceCount> CountAsync(AudienceRule rule, CancellationToken cancel)
     {
         await using var connection = database.Connect();
@@ -108,7 +115,7 @@ internal sealed class SqliteAudiences(SqliteDatabase database) : Audiences
 }
 
 /// <summary>The two expressions of a rule over <c>subscribers s</c>: who matches, and the first reason that leaves a matched person out (0 = none).</summary>
-internal sealed class SqliteAudienceSql
+internal sealed class SqliteAudienceSql : AudienceSql
 {
     private readonly SqliteCommand _command;
     private readonly string _range;
@@ -120,7 +127,7 @@ internal sealed class SqliteAudienceSql
     {
         _command = command;
         _range = ranged ? "st.subscriber_id > @from AND st.subscriber_id <= @to AND " : "";
-        command.Parameters.AddWithValue("@audience_site", rule.Site.Value);
+        command.Set("@audience_site", rule.Site.Value);
 
         var matched = new StringBuilder(ranged ? "s.site_id = @audience_site AND s.id > @from AND s.id <= @to" : "s.site_id = @audience_site");
         if (rule.InclusiveTags.Count > 0)
@@ -142,12 +149,8 @@ internal sealed class SqliteAudienceSql
             """;
     }
 
-    public string Matched { get; }
-
-    public string Reason { get; }
-
     /// <summary>1 when a template finds nothing there, or blanks only.</summary>
-    public string IsBlank(SubscriberField field)
+    public override string IsBlank(SubscriberField field)
     {
         // A quote or backslash cannot be part of a JSON path's label; such keys are compared as they are.
         var custom = field.Name.AsSpan().IndexOfAny('"', '\\') < 0

@@ -1,3 +1,4 @@
+using Ekiben.Broadcasts;
 using Ekiben.Broadcasts.Pages;
 using Ekiben.Segments;
 using Ekiben.Web;

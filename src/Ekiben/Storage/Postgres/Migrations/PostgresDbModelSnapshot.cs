@@ -289,6 +289,11 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("start_base");
 
+                    b.Property<string>("Ticked")
+                        .HasColumnType("text")
+                        .HasColumnName("ticked")
+                        .UseCollation("C");
+
                     b.HasKey("Id");
 
                     b.HasIndex("BroadcastId", "Id");
@@ -314,6 +319,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("content")
                         .UseCollation("C");
+
+                    b.Property<long?>("CountWhenMade")
+                        .HasColumnType("bigint")
+                        .HasColumnName("count_when_made");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
@@ -515,6 +524,56 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.ToTable("rate_changes", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Broadcasts.RehearsalReport", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("BroadcastId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("broadcast_id");
+
+                    b.Property<string>("Digest")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("digest")
+                        .UseCollation("C");
+
+                    b.Property<long>("FinishedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("finished_at");
+
+                    b.Property<string>("Result")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("result")
+                        .UseCollation("C");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("StartedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("started_by")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("BroadcastId", "Id");
+
+                    b.ToTable("rehearsals", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Events.Event", b =>
                 {
                     b.Property<long>("Id")
@@ -663,6 +722,36 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.ToTable("fields", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Instances.Instance", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("integer")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Address")
+                        .HasColumnType("text")
+                        .HasColumnName("address")
+                        .UseCollation("C");
+
+                    b.Property<long>("Beat")
+                        .HasColumnType("bigint")
+                        .HasColumnName("beat");
+
+                    b.Property<long>("LeaseUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Owner")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("owner")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("instance", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Segments.Segment", b =>
                 {
                     b.Property<long>("Id")
@@ -761,6 +850,10 @@ namespace Ekiben.Storage.Postgres.Migrations
 
                     NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
 
+                    b.Property<bool>("ApproverDiffers")
+                        .HasColumnType("boolean")
+                        .HasColumnName("approver_differs");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
@@ -782,11 +875,23 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnType("boolean")
                         .HasColumnName("is_test");
 
+                    b.Property<long?>("KeyApprovalLimit")
+                        .HasColumnType("bigint")
+                        .HasColumnName("key_approval_limit");
+
+                    b.Property<bool>("KeysMayApprove")
+                        .HasColumnType("boolean")
+                        .HasColumnName("keys_may_approve");
+
                     b.Property<string>("Name")
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("name")
                         .UseCollation("C");
+
+                    b.Property<long?>("SecondApprovalAbove")
+                        .HasColumnType("bigint")
+                        .HasColumnName("second_approval_above");
 
                     b.Property<string>("TimeZone")
                         .IsRequired()
@@ -797,6 +902,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.Property<bool>("TracksLinks")
                         .HasColumnType("boolean")
                         .HasColumnName("tracks_links");
+
+                    b.Property<long?>("TypeCountAbove")
+                        .HasColumnType("bigint")
+                        .HasColumnName("type_count_above");
 
                     b.Property<string>("Uuid")
                         .IsRequired()

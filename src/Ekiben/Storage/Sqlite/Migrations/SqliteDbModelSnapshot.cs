@@ -259,6 +259,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("start_base");
 
+                    b.Property<string>("Ticked")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("ticked");
+
                     b.HasKey("Id");
 
                     b.HasIndex("BroadcastId", "Id");
@@ -283,6 +287,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("content");
+
+                    b.Property<long?>("CountWhenMade")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("count_when_made");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
@@ -467,6 +475,51 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.ToTable("rate_changes", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Broadcasts.RehearsalReport", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("BroadcastId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("broadcast_id");
+
+                    b.Property<string>("Digest")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("digest");
+
+                    b.Property<long>("FinishedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("finished_at");
+
+                    b.Property<string>("Result")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("result");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("StartedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("started_by");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("BroadcastId", "Id");
+
+                    b.ToTable("rehearsals", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Events.Event", b =>
                 {
                     b.Property<long>("Id")
@@ -601,6 +654,34 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.ToTable("fields", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Instances.Instance", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Address")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("address");
+
+                    b.Property<long>("Beat")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("beat");
+
+                    b.Property<long>("LeaseUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Owner")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("owner");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("instance", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Segments.Segment", b =>
                 {
                     b.Property<long>("Id")
@@ -689,6 +770,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
 
                     SqlitePropertyBuilderExtensions.UseAutoincrement(b.Property<long>("Id"));
 
+                    b.Property<bool>("ApproverDiffers")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("approver_differs");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -709,10 +794,22 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("is_test");
 
+                    b.Property<long?>("KeyApprovalLimit")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("key_approval_limit");
+
+                    b.Property<bool>("KeysMayApprove")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("keys_may_approve");
+
                     b.Property<string>("Name")
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
+
+                    b.Property<long?>("SecondApprovalAbove")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("second_approval_above");
 
                     b.Property<string>("TimeZone")
                         .IsRequired()
@@ -722,6 +819,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.Property<bool>("TracksLinks")
                         .HasColumnType("INTEGER")
                         .HasColumnName("tracks_links");
+
+                    b.Property<long?>("TypeCountAbove")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("type_count_above");
 
                     b.Property<string>("Uuid")
                         .IsRequired()

@@ -1,6 +1,6 @@
 using Ekiben.Web;
 
-namespace Ekiben.Broadcasts.Pages;
+namespace Ekiben.Broadcasts;
 
 /// <summary>
 /// When a broadcast would start and finish, from its rate alone: the relay may be slower, and nothing is faster than the rate.
