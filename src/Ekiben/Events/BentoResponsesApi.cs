@@ -14,7 +14,9 @@ internal static class BentoResponsesApi
     /// <summary>Where an event says which form it was.</summary>
     private static readonly string[] FormNames = ["id", "form_id", "form", "survey_id"];
 
-    public static void MapBentoResponses(this RouteGroupBuilder bento) => bento.Map("GET", "/fetch/responses", ListAsync);
+    public static void MapBentoResponses(this RouteGroupBuilder bento) => 
+        bento.Map("GET", "/fetch/responses", ListAsync).WithTags("Bento: events")
+            .Describe("What people filled into a form, newest first, 100 a page", typeof(BentoList), query: [new("id", "the form's"), QueryOf.Page]);
 
     private static async Task<Answer> ListAsync(ApiRequest request)
     {

@@ -714,6 +714,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
 
+                    b.Property<bool>("RecognizesRepetitions")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("recognizes_repetitions");
+
                     b.Property<string>("TimeZone")
                         .IsRequired()
                         .HasColumnType("TEXT")
