@@ -15,7 +15,7 @@ internal static class BentoEventsApi
     }
 
     /// <summary>The same for Bento's first clients, which send a key as the user's name and no password: write PUBLISHABLE:SECRET as that key.</summary>
-    public static void MapBentoTracking(this RouteGroupBuilder tracking) => 
+    public static void MapBentoTracking(this RouteGroupBuilder tracking) =>
         tracking.Map("POST", "", StoreAsync).WithTags("Bento: events").Describe("The same, for Bento's first clients", typeof(BentoCounts), typeof(EventsBody));
 
     /// <summary>1. Read every item. 2. In one transaction: write the people, drop purchases that are known, keep the rest. One that is refused does not stop the others.</summary>

@@ -16,7 +16,7 @@ internal static class BentoAdsApi
         ["all_revenue"] = "All revenue", ["first_revenue"] = "First revenue", ["subscriptions"] = "Subscriptions",
     };
 
-    public static void MapBentoAds(this RouteGroupBuilder bento) => 
+    public static void MapBentoAds(this RouteGroupBuilder bento) =>
         bento.Map("GET", "/stats/ads", ShowAsync).WithTags("Bento: figures").Describe("What advertisements brought", typeof(Shown), query:
         [
             new("dimension", "source when absent") { OneOf = [.. Dimensions.Keys] },

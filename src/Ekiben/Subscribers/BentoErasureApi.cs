@@ -7,7 +7,7 @@ namespace Ekiben.Subscribers;
 /// <summary>Bento's route that forgets a person. Its word "queued" is kept; here it is done when it answers.</summary>
 internal static class BentoErasureApi
 {
-    public static void MapBentoErasure(this RouteGroupBuilder bento) => 
+    public static void MapBentoErasure(this RouteGroupBuilder bento) =>
         bento.Map("POST", "/data_deletion_requests", EraseAsync).WithTags("Bento: people")
             .Describe("Forget a person", typeof(Forgotten), typeof(DeletionBody), StatusCodes.Status202Accepted);
 

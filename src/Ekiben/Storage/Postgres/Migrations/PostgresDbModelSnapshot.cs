@@ -788,6 +788,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnName("name")
                         .UseCollation("C");
 
+                    b.Property<bool>("RecognizesRepetitions")
+                        .HasColumnType("boolean")
+                        .HasColumnName("recognizes_repetitions");
+
                     b.Property<string>("TimeZone")
                         .IsRequired()
                         .HasColumnType("text")
