@@ -40,7 +40,7 @@ internal sealed class FuzzRequest(string method, string path, string? contentTyp
                     MutateBytes(random);
                     break;
                 default:
-                    MutateJson(random);
+                    TryMutateJson(random);
                     break;
             }
         }
@@ -188,21 +188,23 @@ internal sealed class FuzzRequest(string method, string path, string? contentTyp
         return flipped;
     }
 
-    /// <summary>Works on the text between two marks, so that what replaces a value need not be JSON that a library would write.</summary>
-    private void MutateJson(Random random)
+    /// <summary>What an earlier mutation broke (half a surrogate pair, bytes that are no text) stays as it is.</summary>
+    private void TryMutateJson(Random random)
     {
-        JsonNode? root;
         try
         {
-            root = JsonNode.Parse(Body ?? "{}"u8.ToArray());
-            root?.ToJsonString();
+            MutateJson(random);
         }
         catch (Exception broken) when (broken is System.Text.Json.JsonException or ArgumentException or InvalidOperationException)
         {
-            // An earlier mutation broke it, such as by half a surrogate pair: left as it is.
-            return;
+            ContentType ??= "application/json";
         }
+    }
 
+    /// <summary>Works on the text between two marks, so that what replaces a value need not be JSON that a library would write.</summary>
+    private void MutateJson(Random random)
+    {
+        var root = JsonNode.Parse(Body ?? "{}"u8.ToArray());
         const string mark = "\u0001mark\u0001";
         var places = new List<Action<JsonNode?>>();
         Collect(root, places);
