@@ -5,6 +5,7 @@ using Ekiben.Storage.Sqlite;
 using Ekiben.Tests.Fixture;
 using Ekiben.Tests.Web;
 using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
 
 namespace Ekiben.Tests.Fuzz;
 
@@ -34,12 +35,19 @@ public sealed class When_requests_are_nonsense
         var seeds = await SeedsAsync(app, site);
         using var client = site.NewClient(site.PublishableKey, site.SecretKey);
         client.Timeout = Hang;
+        client.DefaultRequestHeaders.Add("User-Agent", "tests");
         await using var watch = app.Service<SqliteDatabase>().Connect();
 
         var problems = new List<string>();
         var statuses = new SortedDictionary<int, int>();
         for (var number = only < 0 ? 0 : only; number < (only < 0 ? cases : only + 1) && problems.Count < MaxReported; number++)
         {
+            if (number == cases / 2 || (only >= cases / 2 && number == only))
+            {
+                // The second half meets a strict site.
+                await app.WriteAsync(async db => (await db.Sites.SingleAsync(s => s.Id == site.Id)).IsStrict = true);
+            }
+
             var random = new Random(unchecked((seed * 397) + number));
             var of = seeds[number % seeds.Count];
             var request = new FuzzRequest(of.Method, of.Path, of.ContentType, of.Body is null ? null : Encoding.UTF8.GetBytes(of.Body));
@@ -89,7 +97,7 @@ public sealed class When_requests_are_nonsense
 
             var ready = example with
             {
-                Path = HttpExamples.Fill(example.Path, site.Uuid, answers),
+                Path = Named(HttpExamples.Fill(example.Path, site.Uuid, answers), site),
                 Body = example.Body is null ? null : HttpExamples.Fill(example.Body, site.Uuid, answers),
             };
             filled.Add(ready);
@@ -108,6 +116,9 @@ public sealed class When_requests_are_nonsense
         var missing = ApiRoutes.All(app).Where(route => !filled.Any(route.Takes)).Select(route => new HttpExample(null, route.Method, route.Pattern.Replace("{id}", "1", StringComparison.Ordinal), "application/json", "{}"));
         return [.. filled, .. missing];
     }
+
+    private static string Named(string path, TestSite site) =>
+        path.Contains("site_uuid=", StringComparison.Ordinal) ? path : $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}site_uuid={site.Uuid}";
 
     private static async Task<(int Status, string Text, string? Problem)> SendAsync(HttpClient client, HttpRequestMessage message)
     {

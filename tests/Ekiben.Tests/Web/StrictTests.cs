@@ -66,6 +66,17 @@ public sealed class StrictTests(EkibenApp app)
         Assert.Equal(HttpStatusCode.OK, (await site.PostAsync("/api/v1/fetch/search", new { site_uuid = site.Uuid, shoe_size = 42 })).Status);
     }
 
+    [Theory]
+    [InlineData("GET", "fetch/%2500.json", null, HttpStatusCode.NotFound)]
+    [InlineData("POST", "fetch/tags", "{\"tag\":{\"name\":\"\u00ff\"}}", HttpStatusCode.BadRequest)]
+    public async Task What_cannot_be_text_is_the_callers_fault(string method, string path, string? body, HttpStatusCode status)
+    {
+        var site = await app.AddSiteAsync();
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/api/v1/" + path);
+        request.Content = body is null ? null : new ByteArrayContent(System.Text.Encoding.Latin1.GetBytes(body));
+        Assert.Equal(status, (await Reply.OfAsync(await site.Client.SendAsync(request, TestContext.Current.CancellationToken))).Status);
+    }
+
     [Fact]
     public async Task A_browsers_script_is_refused_without_a_log_in_box()
     {
