@@ -1,6 +1,7 @@
 using System.Globalization;
 using Ekiben.Benchmarks.Liquid;
 using Ekiben.Benchmarks.Mail;
+using Ekiben.Benchmarks.Subscribers;
 
 #pragma warning disable RS0030 // Benchmarks measure real time; this is where they take the clock.
 var clock = TimeProvider.System;
@@ -14,11 +15,12 @@ return args switch
     ["hostile"] => HostileBenchmark.Run(clock, 30, TimeSpan.FromSeconds(0.2)),
     ["hostile", var rounds, var milliseconds] => HostileBenchmark.Run(
         clock, int.Parse(rounds, CultureInfo.InvariantCulture), TimeSpan.FromMilliseconds(int.Parse(milliseconds, CultureInfo.InvariantCulture))),
+    ["subscribers"] => await SubscribersBenchmark.RunAsync(clock),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds> | mail | hostile [<rounds> <milliseconds of a slice>]");
+    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds> | mail | hostile [<rounds> <milliseconds of a slice>] | subscribers");
     return 2;
 }

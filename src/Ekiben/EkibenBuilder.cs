@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
+using Ekiben.Dns;
 using Ekiben.Feedback;
 using Ekiben.Instances;
 using Ekiben.Mailbox;
@@ -116,6 +117,7 @@ internal static class EkibenBuilder
         services.AddSingleton<RelayPools>();
 
         // API
+        services.AddSingleton<DnsResolver>();
         services.AddSingleton<SubscriberImport>();
         services.AddApi();
 

@@ -1,4 +1,5 @@
 using Ekiben.Delivery;
+using Ekiben.Dns;
 using Ekiben.Web;
 
 namespace Ekiben;
@@ -26,6 +27,9 @@ internal sealed record EkibenOptions
 
     /// <summary>How many requests a key and an address may make.</summary>
     public LimitsOption Limits { get; init; }
+
+    /// <summary>Whom the checks of addresses and domains ask.</summary>
+    public DnsOption Dns { get; init; } = DnsOption.System;
 
     /// <summary>The clock; tests bring their own.</summary>
     public required TimeProvider Clock { get; init; }

@@ -16,10 +16,15 @@ internal static class BentoBroadcastsApi
     /// <summary>Pages beyond are empty; the product with the page size must fit an integer.</summary>
     private const int MaxPage = 1_000_000;
 
+    private static readonly string[] Statuses = ["sent", "draft", "sending", "scheduled", "paused", "canceled", "cancelled"];
+
     public static void MapBentoBroadcasts(this RouteGroupBuilder bento)
     {
-        bento.Map("POST", "/batch/broadcasts", CreateAsync);
-        bento.Map("GET", "/fetch/broadcasts", ListAsync);
+        bento.Map("POST", "/batch/broadcasts", CreateAsync).WithTags("Bento: broadcasts")
+            .Describe("Make broadcasts: drafts, or approved ones with send_at", typeof(CreatedBroadcasts), typeof(BroadcastsBody));
+        bento.Map("GET", "/fetch/broadcasts", ListAsync).WithTags("Bento: broadcasts").Describe(
+            "Broadcasts of one status, newest first", typeof(ListedBroadcasts),
+            query: [QueryOf.Page, new("per_page", "1 to 100, 25 when absent") { Numbers = (1, MaxPerPage) }, new("status", "sent when absent") { OneOf = Statuses }]);
     }
 
     /// <summary>
@@ -83,7 +88,7 @@ internal static class BentoBroadcastsApi
     /// <summary>Puts the broadcast that an earlier request made in the place of an item that repeats it. A client that sends keys says itself what is a repetition.</summary>
     private static async Task<List<BroadcastDraft>> RecognizeAsync(ApiRequest request, List<BroadcastDraft> drafts, DateTimeOffset now)
     {
-        if (request.Idempotency is not null || !request.Actor.MayApprove)
+        if (request.Idempotency is not null || !request.Actor.MayApprove || !request.Site.RecognizesRepetitions)
         {
             return drafts;
         }

@@ -5,7 +5,7 @@ namespace Ekiben.Broadcasts;
 
 /// <summary>
 /// Clients try a request again when its answer was lost, and Bento then sends everything twice. An approved item that is equal in every field to one
-/// that the same key posted a short while ago, and whose approval stands, is that one. Drafts are not looked at: a second draft sends nothing.
+/// that the same key posted a short while ago, and that is approved and not canceled, is that one. Drafts are not looked at: a second draft sends nothing.
 /// </summary>
 internal sealed class Repetitions(Db db, string actor, DateTimeOffset now)
 {
@@ -19,7 +19,7 @@ internal sealed class Repetitions(Db db, string actor, DateTimeOffset now)
     {
         var since = now - Window;
         var candidates = await db.Broadcasts
-            .Where(b => b.CreatedBy == actor && b.CreatedAt >= since && b.CreatedAt <= now && b.Name == item.Name && b.Subject == item.Subject
+            .Where(b => b.CreatedBy == actor && b.Status != BroadcastStatus.Draft && b.Status != BroadcastStatus.Canceled && b.CreatedAt >= since && b.CreatedAt <= now && b.Name == item.Name && b.Subject == item.Subject
                 && db.Approvals.Any(approval => approval.BroadcastId == b.Id && approval.ApprovedBy == actor && approval.RevokedAt == null))
             .OrderBy(b => b.Id).ToListAsync(cancel);
         return candidates.Find(candidate => IsSame(candidate, item) && _taken.Add(candidate.Id));

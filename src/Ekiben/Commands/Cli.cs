@@ -53,6 +53,7 @@ internal static class Cli
         CommonOptions.PublicUrl,
         CommonOptions.Relay,
         CommonOptions.Limits,
+        CommonOptions.Dns,
         DemoCommand.Create(),
         ServeCommand.Create(),
         SiteCommand.Create(),

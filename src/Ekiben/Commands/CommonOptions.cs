@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Ekiben.Delivery;
+using Ekiben.Dns;
 using Ekiben.Web;
 
 namespace Ekiben.Commands;
@@ -28,8 +29,10 @@ internal static class CommonOptions
 
     public static readonly Option<string?> Limits = Common("--limits", "WHOSE", "default, bento for Bento's limits on requests, or none (EKIBEN_LIMITS).");
 
+    public static readonly Option<string?> Dns = Common("--dns", "WHOM", "Who is asked about domains: system, none, or IP[:PORT],… (EKIBEN_DNS). Default: system.");
+
     /// <summary>The file's keys, which are also the environment's names without <c>EKIBEN_</c>.</summary>
-    private static readonly string[] FileKeys = ["database", "urls", "public_url", "relay", "limits"];
+    private static readonly string[] FileKeys = ["database", "urls", "public_url", "relay", "limits", "dns"];
 
     /// <summary>What this command works with. While a server runs on the folder, its relay and public URL count where none are given here.</summary>
     /// <exception cref="CommandFailure">A value is wrong; the sentence names where it came from.</exception>
@@ -57,6 +60,7 @@ internal static class CommonOptions
             PublicUrl = publicUrl is null ? null : CheckPublicUrl(publicUrl),
             Relay = relay is null ? null : CheckRelay(relay),
             Limits = CheckLimits(Given(parsed, Limits, "limits", file)),
+            Dns = CheckDns(Given(parsed, Dns, "dns", file)),
         };
     }
 
@@ -162,6 +166,10 @@ internal static class CommonOptions
         "none" => LimitsOption.None,
         _ => throw CommandFailure.Usage($"--limits: \"{limits}\" must be default, bento or none"),
     };
+
+    private static DnsOption CheckDns(string? whom) => whom is null ? DnsOption.System
+        : DnsOption.TryParse(whom, out var option) ? option
+        : throw CommandFailure.Usage($"--dns: \"{whom}\" must be system, none, or one to four IP addresses such as 192.0.2.53 or 127.0.0.1:5353, with commas between");
 
     private static RelayOptions CheckRelay(string url) =>
         RelayOptions.TryParse(url, out var relay, out var error) ? relay! : throw CommandFailure.Usage(error!);

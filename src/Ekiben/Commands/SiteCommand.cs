@@ -11,7 +11,10 @@ internal static class SiteCommand
 {
     private const int MaxName = 200;
 
-    public static Command Create() => new("site", "Create and list sites.") { CreateSite(), List(), Author(), SiteRulesCommand.Create() };
+    public static Command Create() => new("site", "Create, change and list sites.")
+    {
+        CreateSite(), SiteSettings.Set(), SiteSettings.Show(), List(), Author(), SiteRulesCommand.Create(),
+    };
 
     private static Command CreateSite()
     {
@@ -23,10 +26,9 @@ internal static class SiteCommand
             HelpName = "ZONE",
             DefaultValueFactory = _ => "UTC",
         };
-        var track = new Option<bool>("--track-links") { Description = "Count opens and clicks of its broadcasts: links then lead by way of this server." };
-        var strict = new Option<bool>("--strict") { Description = "Refuse on Bento's routes what Bento refuses: no site_uuid, no User-Agent." };
+        var (track, strict, recognize) = (SiteSettings.TrackLinks(), SiteSettings.Strict(), SiteSettings.Recognize());
         var json = CommandOutput.JsonOption();
-        var command = new Command("create", "Create a site and print its uuid and keys. The secret is shown once.") { name, test, zone, track, strict, json };
+        var command = new Command("create", "Create a site and print its uuid and keys. The secret is shown once.") { name, test, zone, track, strict, recognize, json };
         command.SetAction(async (parsed, cancel) =>
         {
             var called = CheckName(parsed.GetRequiredValue(name), "NAME");
@@ -37,7 +39,9 @@ internal static class SiteCommand
             }
 
             await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
-            var made = await NewSite.CreateAsync(folder.Database, called, parsed.GetValue(test), zoneName, Actor.Cli, folder.Clock.GetUtcNow(), cancel, parsed.GetValue(track), parsed.GetValue(strict));
+            var made = await NewSite.CreateAsync(
+                folder.Database, called, parsed.GetValue(test), zoneName, Actor.Cli, folder.Clock.GetUtcNow(), cancel,
+                parsed.GetValue(track) ?? false, parsed.GetValue(strict) ?? false, parsed.GetValue(recognize) ?? true);
             if (parsed.GetValue(json))
             {
                 Console.Out.WriteLine(CommandOutput.Json(new { SiteUuid = made.Site.Uuid, made.PublishableKey, made.SecretKey }));
@@ -62,16 +66,17 @@ internal static class SiteCommand
         {
             await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
             await using var db = folder.Database.OpenEverySite();
-            var sites = await db.Sites.OrderBy(s => s.Id).Select(s => new { SiteUuid = s.Uuid, s.Name, Test = s.IsTest, s.TimeZone }).ToListAsync(cancel);
+            var sites = await db.Sites.AsNoTracking().OrderBy(s => s.Id).ToListAsync(cancel);
             if (parsed.GetValue(json))
             {
-                Console.Out.WriteLine(CommandOutput.Json(sites));
+                Console.Out.WriteLine(CommandOutput.Json(sites.Select(SiteSettings.Shown)));
                 return 0;
             }
 
             foreach (var site in sites)
             {
-                Console.Out.WriteLine($"{site.SiteUuid}  {(site.Test ? "test" : "live")}  {site.TimeZone}  {site.Name}");
+                var settings = SiteSettings.InWords(site);
+                Console.Out.WriteLine($"{site.Uuid}  {(site.IsTest ? "test" : "live")}  {site.TimeZone}  {site.Name}{(settings.Length == 0 ? "" : $"  ({settings})")}");
             }
 
             return 0;

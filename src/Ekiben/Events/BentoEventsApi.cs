@@ -11,11 +11,12 @@ internal static class BentoEventsApi
 {
     public static void MapBentoEvents(this RouteGroupBuilder bento)
     {
-        bento.Map("POST", "/batch/events", StoreAsync);
+        bento.Map("POST", "/batch/events", StoreAsync).WithTags("Bento: events").Describe("Keep what people did, and do what it says", typeof(BentoCounts), typeof(EventsBody));
     }
 
     /// <summary>The same for Bento's first clients, which send a key as the user's name and no password: write PUBLISHABLE:SECRET as that key.</summary>
-    public static void MapBentoTracking(this RouteGroupBuilder tracking) => tracking.Map("POST", "", StoreAsync);
+    public static void MapBentoTracking(this RouteGroupBuilder tracking) =>
+        tracking.Map("POST", "", StoreAsync).WithTags("Bento: events").Describe("The same, for Bento's first clients", typeof(BentoCounts), typeof(EventsBody));
 
     /// <summary>1. Read every item. 2. In one transaction: write the people, drop purchases that are known, keep the rest. One that is refused does not stop the others.</summary>
     private static async Task<Answer> StoreAsync(ApiRequest request)

@@ -14,7 +14,9 @@ internal static class BentoResponsesApi
     /// <summary>Where an event says which form it was.</summary>
     private static readonly string[] FormNames = ["id", "form_id", "form", "survey_id"];
 
-    public static void MapBentoResponses(this RouteGroupBuilder bento) => bento.Map("GET", "/fetch/responses", ListAsync);
+    public static void MapBentoResponses(this RouteGroupBuilder bento) =>
+        bento.Map("GET", "/fetch/responses", ListAsync).WithTags("Bento: events")
+            .Describe("What people filled into a form, newest first, 100 a page", typeof(BentoList), query: [new("id", "the form's"), QueryOf.Page]);
 
     private static async Task<Answer> ListAsync(ApiRequest request)
     {
@@ -25,18 +27,29 @@ internal static class BentoResponsesApi
 
         // The text narrows it down in the database; which key it stands under is looked at here.
         var quoted = JsonEncodedText.Encode(form, System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString();
-        var found = await (
+        var found =
             from happened in request.Db.Events.AsNoTracking()
             join person in request.Db.Subscribers on happened.SubscriberId equals person.Id
             where happened.Type == EventTypes.Response && happened.Details.Contains(quoted)
             orderby happened.Id descending
-            select new { happened, person.Uuid, person.Address.Written }).ToListAsync(request.Cancel);
-        var page = request.Query("page", 1, 1, MaxPage);
-        return Answer.Ok(new BentoList(
-        [
-            .. found.Where(row => IsOf(row.happened, form)).Skip((page - 1) * PageSize).Take(PageSize)
-                .Select(row => Record(request, row.happened, row.Uuid, row.Written)),
-        ]));
+            select new { happened, person.Uuid, person.Address.Written };
+        var before = (request.Query("page", 1, 1, MaxPage) - 1) * PageSize;
+        var records = new List<BentoRecord>();
+
+        // Streamed, so that however many there are, a page of them is in memory.
+        await foreach (var row in found.AsAsyncEnumerable().WithCancellation(request.Cancel))
+        {
+            if (IsOf(row.happened, form) && --before < 0)
+            {
+                records.Add(Record(request, row.happened, row.Uuid, row.Written));
+                if (records.Count == PageSize)
+                {
+                    break;
+                }
+            }
+        }
+
+        return Answer.Ok(new BentoList(records));
     }
 
     private static bool IsOf(Event happened, string form)

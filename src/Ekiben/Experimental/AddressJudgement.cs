@@ -3,10 +3,9 @@ using Ekiben.Mail;
 namespace Ekiben.Experimental;
 
 /// <summary>
-/// What can be said of an address without asking anybody: its form and whether its domain or local part is on a short list. Whether the domain
-/// takes mail is not looked up: a server that mails for others should not tell name servers whom its sites are about to write to.
+/// What can be said of an address without asking anybody: its form and whether its domain or local part is on a short list.
 /// </summary>
-internal sealed record AddressJudgement(bool IsAddress, bool IsDisposable, bool IsRole, bool IsFreeProvider, bool IsReserved)
+internal sealed record AddressJudgement(string? Domain, bool IsDisposable, bool IsRole, bool IsFreeProvider, bool IsReserved)
 {
     /// <summary>Hosts of throw-away mailboxes.</summary>
     private static readonly HashSet<string> Disposable = new(StringComparer.Ordinal)
@@ -34,12 +33,12 @@ internal sealed record AddressJudgement(bool IsAddress, bool IsDisposable, bool 
     /// <summary>RFC 2606 §2 and RFC 6761: no mail is ever delivered there.</summary>
     private static readonly string[] Reserved = [".test", ".invalid", ".localhost", ".example", ".local"];
 
-    private static readonly AddressJudgement NoAddress = new(false, false, false, false, false);
+    private static readonly AddressJudgement NoAddress = new(null, false, false, false, false);
+
+    public bool IsAddress => Domain is not null;
 
     /// <summary>Well formed, at a host that may exist and keeps mailboxes.</summary>
     public bool IsValid => IsAddress && !IsDisposable && !IsReserved;
-
-    public bool IsRisky => !IsValid || IsRole;
 
     public static AddressJudgement Of(string? text)
     {
@@ -51,7 +50,7 @@ internal sealed record AddressJudgement(bool IsAddress, bool IsDisposable, bool 
         var domain = address.Domain;
         var local = address.Normalised[..address.Normalised.LastIndexOf('@')];
         return new AddressJudgement(
-            true,
+            domain,
             Disposable.Any(host => domain == host || domain.EndsWith("." + host, StringComparison.Ordinal)),
             Roles.Contains(local),
             FreeProviders.Contains(domain),

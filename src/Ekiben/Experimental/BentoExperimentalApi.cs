@@ -1,11 +1,13 @@
 using System.Text.Json;
+using Ekiben.Dns;
 using Ekiben.Web;
 
 namespace Ekiben.Experimental;
 
 /// <summary>
-/// Bento's small judgements. Parameters come as JSON or in the query of a POST without a body. What would need a source of facts that this server
-/// does not have (places, block lists, genders) answers that it does not know, in the shape that clients read.
+/// Bento's small judgements. Parameters come as JSON or in the query of a POST without a body. Domains and block lists are
+/// asked for over DNS. What would need a source of facts that this server does not have (places, genders) answers that it does not know, in the
+/// shape that clients read.
 /// </summary>
 internal static class BentoExperimentalApi
 {
@@ -14,28 +16,46 @@ internal static class BentoExperimentalApi
 
     public static void MapBentoExperimental(this RouteGroupBuilder bento)
     {
-        bento.Map("POST", "/experimental/validation", request => Answered(new { valid = AddressJudgement.Of(Given(request, "email")).IsValid }));
-        bento.Map("POST", "/experimental/jesses_ruleset", RulesetAsync);
-        bento.Map("POST", "/experimental/content_moderation", ModerationAsync);
-        bento.Map("POST", "/experimental/moderation", ModerationAsync);
-        bento.Map("POST", "/experimental/gender", GenderAsync);
-        bento.Map("GET", "/experimental/geolocation", _ => Answered(new { }));
-        bento.Map("GET", "/experimental/blacklist", BlacklistAsync);
-        bento.Map("POST", "/experimental/blacklist", BlacklistAsync);
-        bento.Map("GET", "/fetch/spam/valid", request => Answered(new { data = new { valid = AddressJudgement.Of(Given(request, "email")).IsValid } }));
-        bento.Map("GET", "/fetch/spam/risky", request => Answered(new { data = new { risky = AddressJudgement.Of(Given(request, "email")).IsRisky } }));
+        const string tag = "Bento: judgements";
+        QueryOf email = new("email", "the address");
+        QueryOf[] hosts = [new("domain", "a domain"), new("ip", "or an address"), new("ip_address", "the same")];
+        bento.Map("POST", "/experimental/validation", ValidationAsync).WithTags(tag).Describe("Whether an address may exist", typeof(Validated), typeof(ValidationBody));
+        bento.Map("POST", "/experimental/jesses_ruleset", RulesetAsync).WithTags(tag).Describe("The same with reasons", typeof(Ruled), typeof(RulesetBody));
+        bento.Map("POST", "/experimental/content_moderation", ModerationAsync).WithTags(tag).Describe("A text without what runs", typeof(Moderated), typeof(ContentBody));
+        bento.Map("POST", "/experimental/moderation", ModerationAsync).WithTags(tag).Describe("The same, for old clients", typeof(Moderated), typeof(ContentBody));
+        bento.Map("POST", "/experimental/gender", GenderAsync).WithTags(tag).Describe("Always unknown", typeof(Gender), typeof(GenderBody));
+        bento.Map("GET", "/experimental/geolocation", _ => Answered(new Nowhere())).WithTags(tag).Describe("Always empty", typeof(Nowhere), query: [new QueryOf("ip", "an address")]);
+        bento.Map("GET", "/experimental/blacklist", BlacklistAsync).WithTags(tag).Describe("What block lists say of a domain or an address", typeof(Blacklist), query: hosts);
+        bento.Map("POST", "/experimental/blacklist", BlacklistAsync).WithTags(tag).Describe("The same", typeof(Blacklist), typeof(BlacklistBody));
+        bento.Map("GET", "/fetch/spam/valid", async request => Answer.Ok(new { data = new Validated(await IsValidAsync(request)) }))
+            .WithTags(tag).Describe("Whether an address may exist", query: [email]);
+        bento.Map("GET", "/fetch/spam/risky", async request => Answer.Ok(new { data = new { risky = AddressJudgement.Of(Given(request, "email")).IsRole || !await IsValidAsync(request) } }))
+            .WithTags(tag).Describe("Whether it is of a desk, or may not exist", query: [email]);
     }
 
-    private static Task<Answer> RulesetAsync(ApiRequest request)
+    /// <summary>Also when name servers say nothing: not to know is no reason to refuse somebody.</summary>
+    private static async Task<bool> IsValidAsync(ApiRequest request)
     {
         var judged = AddressJudgement.Of(Given(request, "email"));
+        return judged.IsValid && await MailDomainAsync(request, judged) != MailDomainState.TakesNoMail;
+    }
+
+    private static async Task<MailDomainState> MailDomainAsync(ApiRequest request, AddressJudgement judged) =>
+        judged.Domain is { } domain && !judged.IsReserved ? await MailDomain.AskAsync(request.Service<DnsResolver>(), domain, request.Cancel) : MailDomainState.Unknown;
+
+    private static async Task<Answer> ValidationAsync(ApiRequest request) => Answer.Ok(new Validated(await IsValidAsync(request)));
+
+    private static async Task<Answer> RulesetAsync(ApiRequest request)
+    {
+        var judged = AddressJudgement.Of(Given(request, "email"));
+        var domain = await MailDomainAsync(request, judged);
         var reasons = new List<string>();
         if (!judged.IsAddress)
         {
             reasons.Add("Email is not an address");
         }
 
-        if (judged.IsReserved)
+        if (judged.IsReserved || domain == MailDomainState.TakesNoMail)
         {
             reasons.Add("Domain takes no mail");
         }
@@ -55,7 +75,7 @@ internal static class BentoExperimentalApi
             reasons.Add("Domain is a free provider");
         }
 
-        return Answered(new { valid = reasons.Count == 0, reasons });
+        return Answer.Ok(new Ruled(reasons.Count == 0, reasons));
     }
 
     private static Task<Answer> ModerationAsync(ApiRequest request)
@@ -67,7 +87,7 @@ internal static class BentoExperimentalApi
         }
 
         var judged = ContentJudgement.Of(content);
-        return Answered(new { valid = judged.Reasons.Count == 0, judged.Reasons, safe_original_content = judged.SafeContent });
+        return Answered(new Moderated(judged.Reasons.Count == 0, judged.Reasons, judged.SafeContent));
     }
 
     /// <summary>A name says too little of a person to guess; 0.0 because some clients die of null.</summary>
@@ -75,20 +95,31 @@ internal static class BentoExperimentalApi
         ? Task.FromResult(request.BadRequest("name is required."))
         : Answered(new Gender("unknown", 0.0));
 
-    /// <summary>No list is asked. One client's typed method reads a list.</summary>
-    private static Task<Answer> BlacklistAsync(ApiRequest request)
+    /// <summary>What no list says is false, and <c>unknown</c> names the lists that said nothing. One client's typed method reads a list.</summary>
+    private static async Task<Answer> BlacklistAsync(ApiRequest request)
     {
         if ((Given(request, "domain") ?? Given(request, "ip") ?? Given(request, "ip_address")) is not { } query)
         {
-            return Task.FromResult(request.BadRequest("domain or ip is required."));
+            return request.BadRequest("domain or ip is required.");
         }
 
-        var answer = new Blacklist(query, "Not looked up: this server asks no block lists, so every result is false.", new Listings(false, false, false, false, false, false));
+        if (query.Length > 253 || BlockLists.Asked(query, out var isAddress) is not { } asked)
+        {
+            return request.BadRequest("This is neither a domain nor an IP address.");
+        }
+
+        var said = await new BlockLists(request.Service<DnsResolver>()).AskAsync(asked, isAddress, request.Cancel);
+        var unknown = said.Where(one => one.Value == ListingState.Unknown).Select(one => one.Key).ToList();
+        var answer = new Blacklist(query, Description(said.Count, unknown), said.ToDictionary(one => one.Key, one => one.Value == ListingState.Listed), unknown);
         return request.Http.Request.Headers.UserAgent.ToString().StartsWith("bento-dotnet-", StringComparison.OrdinalIgnoreCase)
             && request.Http.Features.Get<BentoLeniency.JsonSuffix>() is not null
-                ? Answered(new[] { answer })
-                : Answered(answer);
+                ? Answer.Ok(new[] { answer })
+                : Answer.Ok(answer);
     }
+
+    private static string Description(int lists, List<string> unknown) => unknown.Count == lists
+        ? "Not looked up: no block list answered, so every result is false."
+        : $"Looked up over DNS. These lists were not asked or gave no answer, and their results are false: {string.Join(", ", unknown)}.";
 
     /// <summary>A parameter of the body, else of the query, as text; null when absent or blank.</summary>
     private static string? Given(ApiRequest request, string name)
@@ -110,7 +141,13 @@ internal static class BentoExperimentalApi
 
     private sealed record Gender([property: System.Text.Json.Serialization.JsonPropertyName("gender")] string Guess, double Confidence);
 
-    private sealed record Blacklist(string Query, string Description, Listings Results);
+    private sealed record Blacklist(string Query, string Description, IReadOnlyDictionary<string, bool> Results, IReadOnlyList<string> Unknown);
 
-    private sealed record Listings(bool JustRegistered, bool Spamhaus, bool Nordspam, bool Spfbl, bool Sorbs, bool Abusix);
+    private sealed record Validated(bool Valid);
+
+    private sealed record Ruled(bool Valid, IReadOnlyList<string> Reasons);
+
+    private sealed record Moderated(bool Valid, IReadOnlyList<string> Reasons, string SafeOriginalContent);
+
+    private sealed record Nowhere;
 }

@@ -8,8 +8,8 @@ internal static class BentoFieldsApi
 {
     public static void MapBentoFields(this RouteGroupBuilder bento)
     {
-        bento.Map("GET", "/fetch/fields", ListAsync);
-        bento.Map("POST", "/fetch/fields", CreateAsync);
+        bento.Map("GET", "/fetch/fields", ListAsync).WithTags("Bento: tags and fields").Describe("All custom fields", typeof(BentoList));
+        bento.Map("POST", "/fetch/fields", CreateAsync).WithTags("Bento: tags and fields").Describe("Make a custom field", typeof(BentoOne), typeof(FieldBody));
     }
 
     private static async Task<Answer> ListAsync(ApiRequest request) => Answer.Ok(new BentoList(

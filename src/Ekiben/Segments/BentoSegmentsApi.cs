@@ -11,10 +11,12 @@ internal static class BentoSegmentsApi
 {
     public static void MapBentoSegments(this RouteGroupBuilder bento)
     {
-        bento.Map("GET", "/fetch/segments", ListAsync);
-        bento.Map("GET", "/fetch/segments/{id}", ShowAsync);
-        bento.Map("GET", "/fetch/segments/{id}/match", MatchAsync);
-        bento.Map("POST", "/fetch/segments/{id}/match", MatchAsync);
+        bento.Map("GET", "/fetch/segments", ListAsync).WithTags("Bento: segments").Describe("All segments, by name", typeof(BentoList));
+        bento.Map("GET", "/fetch/segments/{id}", ShowAsync).WithTags("Bento: segments").Describe("One segment", typeof(BentoOne));
+        bento.Map("GET", "/fetch/segments/{id}/match", MatchAsync).WithTags("Bento: segments")
+            .Describe("Whether somebody is in it", typeof(Matched), query: [new("email", "their address"), new("uuid", "or their uuid")]);
+        bento.Map("POST", "/fetch/segments/{id}/match", MatchAsync).WithTags("Bento: segments")
+            .Describe("Whether somebody is in it", typeof(Matched), typeof(MatchBody));
     }
 
     private static async Task<Answer> ListAsync(ApiRequest request) => Answer.Ok(new BentoList(

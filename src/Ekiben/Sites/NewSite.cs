@@ -10,11 +10,21 @@ internal sealed record NewSite(Site Site, string PublishableKey, string SecretKe
 {
     /// <summary>Makes a site and the key that opens its API.</summary>
     public static async Task<NewSite> CreateAsync(
-        Database database, string name, bool isTest, string timeZone, Actor actor, DateTimeOffset now, CancellationToken cancel, bool tracksLinks = false, bool isStrict = false)
+        Database database, string name, bool isTest, string timeZone, Actor actor, DateTimeOffset now, CancellationToken cancel, bool tracksLinks = false, bool isStrict = false, bool recognizesRepetitions = true)
     {
         await using var db = database.OpenEverySite();
         await using var write = await database.BeginWriteAsync(db, cancel);
-        var site = new Site { Uuid = NewKey(), Name = name, IsTest = isTest, TimeZone = timeZone, TracksLinks = tracksLinks, IsStrict = isStrict, CreatedAt = now };
+        var site = new Site
+        {
+            Uuid = NewKey(),
+            Name = name,
+            IsTest = isTest,
+            TimeZone = timeZone,
+            TracksLinks = tracksLinks,
+            IsStrict = isStrict,
+            RecognizesRepetitions = recognizesRepetitions,
+            CreatedAt = now,
+        };
         db.Sites.Add(site);
         await db.SaveChangesAsync(cancel);
 

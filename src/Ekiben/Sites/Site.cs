@@ -27,8 +27,14 @@ internal sealed class Site
     /// <summary>Whether links and opens of its broadcasts are counted. Off unless asked for: it is the recipients' business too.</summary>
     public bool TracksLinks { get; set; }
 
-    /// <summary>Whether requests to the compatible API must bring all that the original asks for (site_uuid, a user agent): for programs that are to work there too.</summary>
+    /// <summary>
+    /// Whether requests to the compatible API must bring all that the original asks for (site_uuid, a user agent) and nothing that it does not know:
+    /// for programs that are to work there too.
+    /// </summary>
     public bool IsStrict { get; set; }
+
+    /// <summary>Whether an approved broadcast that is posted twice is made once (<see cref="Broadcasts.Repetitions"/>).</summary>
+    public bool RecognizesRepetitions { get; set; } = true;
 
     // Rules for approvals, see ApprovalRules.
 

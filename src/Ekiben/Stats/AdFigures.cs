@@ -25,63 +25,91 @@ internal sealed class AdFigures(Db db, TimeZoneInfo zone)
     /// <summary>People, and purchases, looked at for one answer.</summary>
     private const int MaxRows = 200_000;
 
+    /// <summary>Values, and days, in one answer.</summary>
+    private const int MaxGroups = 1000;
+
+    private readonly Dictionary<string, Sums> _byValue = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Sums> _byDay = new(StringComparer.Ordinal);
+    private readonly Sums _totals = new();
+
+    /// <summary>Rows are streamed into sums: in memory are the sums of each value and day, and who bought.</summary>
     public async Task<AdResult> ReadAsync(string dimension, string? only, Period period, string mode, CancellationToken cancel)
     {
         var field = "utm_" + dimension;
         var marked = db.Subscribers.Where(person => person.Fields.Contains("\"" + field + "\""));
-        var people = await marked.Where(person => person.CreatedAt >= period.From && person.CreatedAt < period.Until)
-            .OrderBy(person => person.Id).Take(MaxRows + 1).Select(person => new { person.Fields, person.CreatedAt }).ToListAsync(cancel);
-        var signups = new List<Signup>();
-        foreach (var person in people)
+        var truncated = await AddSignupsAsync(marked, field, only, period, cancel);
+        if (mode != "subscriptions")
         {
+            truncated |= await AddPurchasesAsync(marked, field, only, period, mode == "first_revenue", cancel);
+        }
+
+        return new AdResult(
+            _totals.ToRow(""),
+            [.. _byValue.Select(one => one.Value.ToRow(one.Key))
+                .OrderByDescending(row => row.Signups).ThenByDescending(row => row.Cents).ThenBy(row => row.Key, StringComparer.Ordinal).Take(MaxGroups)],
+            [.. _byDay.Select(one => one.Value.ToRow(one.Key)).OrderBy(row => row.Key, StringComparer.Ordinal).TakeLast(MaxGroups)],
+            truncated || _byValue.Count > MaxGroups || _byDay.Count > MaxGroups);
+    }
+
+    private async Task<bool> AddSignupsAsync(IQueryable<Subscribers.Subscriber> marked, string field, string? only, Period period, CancellationToken cancel)
+    {
+        var people = marked.Where(person => person.CreatedAt >= period.From && person.CreatedAt < period.Until)
+            .OrderBy(person => person.Id).Take(MaxRows + 1).Select(person => new { person.Fields, person.CreatedAt });
+        var seen = 0;
+        await foreach (var person in people.AsAsyncEnumerable().WithCancellation(cancel))
+        {
+            seen++;
             if (ValueOf(person.Fields, field) is { } value && (only is null || value == only))
             {
-                signups.Add(new Signup(value, person.CreatedAt));
+                foreach (var sums in SumsOf(value, person.CreatedAt))
+                {
+                    sums.Signups++;
+                }
             }
         }
 
-        var (purchases, truncated) = mode == "subscriptions" ? ([], false) : await PurchasesAsync(marked, field, only, period, mode == "first_revenue", cancel);
-        return new AdResult(
-            Row("", signups, purchases),
-            [.. Rows(signups.ToLookup(one => one.Value), purchases.ToLookup(one => one.Value))
-                .OrderByDescending(row => row.Signups).ThenByDescending(row => row.Cents).ThenBy(row => row.Key, StringComparer.Ordinal)],
-            [.. Rows(signups.ToLookup(one => Day(one.At)), purchases.ToLookup(one => Day(one.At))).OrderBy(row => row.Key, StringComparer.Ordinal)],
-            truncated || people.Count > MaxRows);
+        return seen > MaxRows;
     }
 
-    private static IEnumerable<AdRow> Rows(ILookup<string, Signup> signups, ILookup<string, Purchase> purchases) =>
-        signups.Select(group => group.Key).Union(purchases.Select(group => group.Key)).Select(key => Row(key, signups[key], purchases[key]));
-
-    private async Task<(List<Purchase> Purchases, bool Truncated)> PurchasesAsync(
+    private async Task<bool> AddPurchasesAsync(
         IQueryable<Subscribers.Subscriber> marked, string field, string? only, Period period, bool firstOnly, CancellationToken cancel)
     {
-        var rows = await (
+        var rows = (
             from happened in db.Events
             join person in marked on happened.SubscriberId equals person.Id
             where happened.Type == EventTypes.Purchase && happened.Amount != null && happened.At < period.Until
             orderby happened.At, happened.Id
-            select new { person.Id, person.Fields, happened.At, happened.Amount, happened.Currency }).Take(MaxRows + 1).ToListAsync(cancel);
+            select new { person.Id, person.Fields, happened.At, happened.Amount, happened.Currency }).Take(MaxRows + 1);
         var bought = new HashSet<SubscriberId>();
-        var purchases = new List<Purchase>();
-        foreach (var row in rows)
+        var seen = 0;
+        await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancel))
         {
+            seen++;
+
             // The first one ever: an earlier one outside the period makes a later one no first.
             var isFirst = bought.Add(row.Id);
             if (row.At >= period.From && (isFirst || !firstOnly) && ValueOf(row.Fields, field) is { } value && (only is null || value == only))
             {
-                purchases.Add(new Purchase(row.Id, value, row.At, row.Amount!.Value, row.Currency!));
+                foreach (var sums in SumsOf(value, row.At))
+                {
+                    sums.Add(row.Id, row.Currency!, row.Amount!.Value);
+                }
             }
         }
 
-        return (purchases, rows.Count > MaxRows);
+        return seen > MaxRows;
     }
 
-    private static AdRow Row(string key, IEnumerable<Signup> signups, IEnumerable<Purchase> purchases)
+    private IEnumerable<Sums> SumsOf(string value, DateTimeOffset at) => [_totals, Of(_byValue, value), Of(_byDay, Day(at))];
+
+    private static Sums Of(Dictionary<string, Sums> groups, string key)
     {
-        var bought = purchases.ToList();
-        var byCurrency = bought.GroupBy(one => one.Currency).ToDictionary(group => group.Key, group => group.Sum(one => one.Cents), StringComparer.Ordinal);
-        var (currency, cents) = byCurrency.Count == 0 ? ("USD", 0L) : byCurrency.OrderByDescending(sum => sum.Value).Select(sum => (sum.Key, sum.Value)).First();
-        return new AdRow(key, signups.LongCount(), bought.Select(one => one.Person).Distinct().LongCount(), cents, currency, byCurrency);
+        if (!groups.TryGetValue(key, out var sums))
+        {
+            groups[key] = sums = new Sums();
+        }
+
+        return sums;
     }
 
     private static string? ValueOf(string fields, string name)
@@ -94,7 +122,25 @@ internal sealed class AdFigures(Db db, TimeZoneInfo zone)
 
     private string Day(DateTimeOffset at) => TimeZoneInfo.ConvertTime(at, zone).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    private sealed record Signup(string Value, DateTimeOffset At);
+    private sealed class Sums
+    {
+        private readonly HashSet<SubscriberId> _customers = [];
+        private readonly Dictionary<string, long> _byCurrency = new(StringComparer.Ordinal);
 
-    private sealed record Purchase(SubscriberId Person, string Value, DateTimeOffset At, long Cents, string Currency);
+        public long Signups { get; set; }
+
+        /// <summary>Sums that no bank has stay at the largest number.</summary>
+        public void Add(SubscriberId person, string currency, long cents)
+        {
+            _customers.Add(person);
+            var sum = (Int128)_byCurrency.GetValueOrDefault(currency) + cents;
+            _byCurrency[currency] = (long)Int128.Clamp(sum, long.MinValue, long.MaxValue);
+        }
+
+        public AdRow ToRow(string key)
+        {
+            var (currency, cents) = _byCurrency.Count == 0 ? ("USD", 0L) : _byCurrency.OrderByDescending(sum => sum.Value).Select(sum => (sum.Key, sum.Value)).First();
+            return new AdRow(key, Signups, _customers.Count, cents, currency, _byCurrency);
+        }
+    }
 }

@@ -16,7 +16,15 @@ internal static class BentoAdsApi
         ["all_revenue"] = "All revenue", ["first_revenue"] = "First revenue", ["subscriptions"] = "Subscriptions",
     };
 
-    public static void MapBentoAds(this RouteGroupBuilder bento) => bento.Map("GET", "/stats/ads", ShowAsync);
+    public static void MapBentoAds(this RouteGroupBuilder bento) =>
+        bento.Map("GET", "/stats/ads", ShowAsync).WithTags("Bento: figures").Describe("What advertisements brought", typeof(Shown), query:
+        [
+            new("dimension", "source when absent") { OneOf = [.. Dimensions.Keys] },
+            new("value", "one value of it only"),
+            new("start_date", "2026-11-24, or words such as last week"),
+            new("end_date", "2026-11-24, or words such as yesterday"),
+            new("revenue_mode", "all_revenue when absent") { OneOf = [.. Modes.Keys] },
+        ]);
 
     private static async Task<Answer> ShowAsync(ApiRequest request)
     {
@@ -28,7 +36,7 @@ internal static class BentoAdsApi
         }
 
         var zone = TimeZoneInfo.TryFindSystemTimeZoneById(request.Site.TimeZone, out var found) ? found : TimeZoneInfo.Utc;
-        if (!Period.TryParse(request.Query("start_date"), request.Query("end_date"), zone, request.Service<TimeProvider>().GetUtcNow(), out var period))
+        if (!Period.TryParse(request.Query("start_date"), request.Query("end_date"), zone, request.Service<TimeProvider>().GetUtcNow(), out var period, isStrict: request.Site.IsStrict))
         {
             return request.BadRequest("start_date and end_date must be days such as 2026-11-24, or words such as last week.");
         }

@@ -10,13 +10,15 @@ internal static class BentoStatsApi
 {
     public static void MapBentoStats(this RouteGroupBuilder bento)
     {
-        bento.Map("GET", "/stats/site", SiteAsync);
-        bento.Map("GET", "/stats/segment", SegmentAsync);
-        bento.Map("GET", "/stats/segments", SegmentAsync);
-        bento.Map("GET", "/stats/segments/{id}", SegmentAsync);
-        bento.Map("GET", "/stats/report", ReportAsync);
-        bento.Map("GET", "/stats/reports", ReportAsync);
-        bento.Map("GET", "/stats/reports/{id}", ReportAsync);
+        QueryOf[] segment = [new("segment_id", "the segment's"), new("segement_id", "the same, misspelt as in Bento's documents once")];
+        var report = new QueryOf("report_id", "which") { OneOf = [.. Reports.Ids] };
+        bento.Map("GET", "/stats/site", SiteAsync).WithTags("Bento: figures").Describe("How many people there are", typeof(PeopleCounts));
+        bento.Map("GET", "/stats/segment", SegmentAsync).WithTags("Bento: figures").Describe("How many are in a segment", typeof(PeopleCounts), query: segment);
+        bento.Map("GET", "/stats/segments", SegmentAsync).WithTags("Bento: figures").Describe("The same, for old clients", typeof(PeopleCounts), query: segment);
+        bento.Map("GET", "/stats/segments/{id}", SegmentAsync).WithTags("Bento: figures").Describe("The same, for old clients", typeof(PeopleCounts));
+        bento.Map("GET", "/stats/report", ReportAsync).WithTags("Bento: figures").Describe("A report of the last 30 days", typeof(ShownReport), query: [report]);
+        bento.Map("GET", "/stats/reports", ReportAsync).WithTags("Bento: figures").Describe("The same, for old clients", typeof(ShownReport), query: [report]);
+        bento.Map("GET", "/stats/reports/{id}", ReportAsync).WithTags("Bento: figures").Describe("The same, for old clients", typeof(ShownReport));
     }
 
     private static async Task<Answer> SiteAsync(ApiRequest request)

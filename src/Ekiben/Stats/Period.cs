@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ekiben.Broadcasts;
 
 namespace Ekiben.Stats;
 
@@ -7,15 +8,23 @@ internal readonly record struct Period(DateTimeOffset From, DateTimeOffset Until
 {
     private const int DefaultDays = 30;
 
+    private static readonly string[] OtherForms = ["yyyy/M/d", "M/d/yyyy", "d MMM yyyy", "MMM d yyyy", "MMM d, yyyy", "d MMMM yyyy", "MMMM d yyyy", "MMMM d, yyyy"];
+
     /// <summary>Days as <c>2026-11-24</c> or in words (today, yesterday, last or this week, month or year, <c>N days ago</c>); absent, the last 30 days until today.</summary>
-    public static bool TryParse(string? start, string? end, TimeZoneInfo zone, DateTimeOffset now, out Period period)
+    /// <param name="start">The first day.</param>
+    /// <param name="end">The last day.</param>
+    /// <param name="zone">Whose days.</param>
+    /// <param name="now">For the words.</param>
+    /// <param name="period">What was read.</param>
+    /// <param name="isStrict">Whether other forms of a date, such as 11/24/2026, are refused.</param>
+    public static bool TryParse(string? start, string? end, TimeZoneInfo zone, DateTimeOffset now, out Period period, bool isStrict = false)
     {
         period = default;
         var today = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(now, zone).DateTime);
         var (first, last) = (today.AddDays(1 - DefaultDays), today);
         if (end is not null)
         {
-            if (Day(end, today) is not { } given)
+            if (Day(end, today, zone, isStrict) is not { } given)
             {
                 return false;
             }
@@ -25,7 +34,7 @@ internal readonly record struct Period(DateTimeOffset From, DateTimeOffset Until
 
         if (start is not null)
         {
-            if (Day(start, today) is not { } given)
+            if (Day(start, today, zone, isStrict) is not { } given)
             {
                 return false;
             }
@@ -43,7 +52,7 @@ internal readonly record struct Period(DateTimeOffset From, DateTimeOffset Until
         return new DateTimeOffset(local, zone.GetUtcOffset(local));
     }
 
-    private static (DateOnly First, DateOnly Last)? Day(string text, DateOnly today)
+    private static (DateOnly First, DateOnly Last)? Day(string text, DateOnly today, TimeZoneInfo zone, bool isStrict)
     {
         var week = today.AddDays(-(((int)today.DayOfWeek + 6) % 7));
         var month = new DateOnly(today.Year, today.Month, 1);
@@ -69,8 +78,12 @@ internal readonly record struct Period(DateTimeOffset From, DateTimeOffset Until
                 return (today.AddDays(-days), today.AddDays(-days));
         }
 
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) && at.Year is > 1900 and < 9000
-            ? (DateOnly.FromDateTime(at.DateTime), DateOnly.FromDateTime(at.DateTime))
-            : null;
+        if (SendAt.TryParse(text, zone, out var at) && at.Year is > 1900 and < 9000)
+        {
+            var local = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(at, zone).DateTime);
+            return (local, local);
+        }
+
+        return !isStrict && DateOnly.TryParseExact(text.Trim(), OtherForms, CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) && day.Year is > 1900 and < 9000 ? (day, day) : null;
     }
 }

@@ -17,6 +17,11 @@ internal sealed class Reports(Db db, Site site, DateTimeOffset now)
 {
     private const int Days = 30;
 
+    /// <summary>Types of events that are told apart; those that come later are one group.</summary>
+    private const int MaxGroups = 100;
+
+    private const string Others = "(others)";
+
     public static readonly IReadOnlyList<string> Ids = ["report_subscribers", "report_unsubscribers", "report_signups", "report_unsubscribes", "report_events", "report_revenue"];
 
     private readonly TimeZoneInfo _zone = TimeZoneInfo.TryFindSystemTimeZoneById(site.TimeZone, out var zone) ? zone : TimeZoneInfo.Utc;
@@ -47,12 +52,15 @@ internal sealed class Reports(Db db, Site site, DateTimeOffset now)
         var today = Day(now);
         var first = today.AddDays(1 - Days);
         var sums = new SortedDictionary<(string Group, DateOnly Day), long>();
+        var groups = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var line in lines.AsAsyncEnumerable().WithCancellation(cancel))
         {
             var day = Day(line.At);
             if (day >= first && day <= today)
             {
-                sums[(line.Group, day)] = sums.GetValueOrDefault((line.Group, day)) + line.Figure;
+                var group = groups.Contains(line.Group) || (groups.Count < MaxGroups && groups.Add(line.Group)) ? line.Group : Others;
+                var sum = (Int128)sums.GetValueOrDefault((group, day)) + line.Figure;
+                sums[(group, day)] = (long)Int128.Clamp(sum, long.MinValue, long.MaxValue);
             }
         }
 

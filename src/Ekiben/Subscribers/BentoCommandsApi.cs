@@ -15,7 +15,8 @@ internal static class BentoCommandsApi
     private static readonly string[] Words =
         ["add_tag", "remove_tag", "add_tag_via_event", "add_field", "remove_field", "subscribe", "unsubscribe", "change_email"];
 
-    public static void MapBentoCommands(this RouteGroupBuilder bento) => bento.Map("POST", "/fetch/commands", RunAsync);
+    public static void MapBentoCommands(this RouteGroupBuilder bento) =>
+        bento.Map("POST", "/fetch/commands", RunAsync).WithTags("Bento: people").Describe("Change people by commands", typeof(Ran), typeof(CommandsBody));
 
     /// <summary>1. Read every command. 2. Run them in their order, in one transaction. 3. Answer the counts, and the last person as they are now.</summary>
     private static async Task<Answer> RunAsync(ApiRequest request)

@@ -27,8 +27,11 @@ internal static class BentoSearchApi
 
     public static void MapBentoSearch(this RouteGroupBuilder bento)
     {
-        bento.Map("GET", "/fetch/search", SearchAsync);
-        bento.Map("POST", "/fetch/search", SearchAsync);
+        bento.Map("GET", "/fetch/search", SearchAsync).WithTags("Bento: people").Describe(
+            "People for whom every filter holds, 100 a page", typeof(Found),
+            query: [QueryOf.Page, new("email", "their address"), new("tags", "any of these tags"), .. Times.Select(name => new QueryOf(name, $"{name}[gt], [gte], [lt], [lte]")), new(QueryOf.Any, "custom fields")]);
+        bento.Map("POST", "/fetch/search", SearchAsync).WithTags("Bento: people").Describe(
+            "The same with the filters as JSON", typeof(Found), typeof(SearchBody), query: [QueryOf.Page, new(QueryOf.Any, "the filters of the GET")]);
     }
 
     private static async Task<Answer> SearchAsync(ApiRequest request)

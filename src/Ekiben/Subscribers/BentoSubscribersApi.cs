@@ -10,9 +10,12 @@ internal static class BentoSubscribersApi
 {
     public static void MapBentoSubscribers(this RouteGroupBuilder bento)
     {
-        bento.Map("POST", "/batch/subscribers", ImportAsync);
-        bento.Map("GET", "/fetch/subscribers", FindAsync);
-        bento.Map("POST", "/fetch/subscribers", FindOrCreateAsync);
+        bento.Map("POST", "/batch/subscribers", ImportAsync).WithTags("Bento: people")
+            .Describe("Make or change people", typeof(BentoCounts), typeof(SubscribersBody));
+        bento.Map("GET", "/fetch/subscribers", FindAsync).WithTags("Bento: people")
+            .Describe("One person; data is null when there is nobody", typeof(BentoOne), query: [new("email", "their address"), new("uuid", "or their uuid")]);
+        bento.Map("POST", "/fetch/subscribers", FindOrCreateAsync).WithTags("Bento: people")
+            .Describe("Find a person or make one", typeof(BentoOne), typeof(OneSubscriberBody));
     }
 
     private static async Task<Answer> ImportAsync(ApiRequest request)

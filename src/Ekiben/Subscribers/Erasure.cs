@@ -7,7 +7,7 @@ namespace Ekiben.Subscribers;
 
 /// <summary>
 /// Deletes a person (ledger.md rule 1): the row, tags, events and reactions go, the address's text is blanked. Its hash stays with a suppression,
-/// so an import of the same address gets no mail either, and receipts keep their sums: rows that wait become suppressed when their turn comes.
+/// so an import of the same address gets no mail either, and receipts keep their sums: rows that wait become suppressed with it.
 /// </summary>
 internal sealed class Erasure(Db db, SiteId site, Actor actor, DateTimeOffset now)
 {
@@ -38,6 +38,7 @@ internal sealed class Erasure(Db db, SiteId site, Actor actor, DateTimeOffset no
             suppression.Detail = null;
         }
 
+        await ErasedRows.SettleAsync(db, site, address.Id, now, cancel);
         foreach (var person in people)
         {
             db.AuditLog.Add(new AuditEntry { SiteId = site, Actor = actor.Name, Action = "person.erased", Subject = $"subscriber:{person}", At = now });

@@ -10,10 +10,12 @@ internal static class BentoTagsApi
 {
     public static void MapBentoTags(this RouteGroupBuilder bento)
     {
-        bento.Map("GET", "/fetch/tags", ListAsync);
-        bento.Map("POST", "/fetch/tags", CreateAsync);
-        bento.Map("DELETE", "/fetch/tags", ToggleAsync);
-        bento.Map("DELETE", "/fetch/tags/{id}", ToggleAsync);
+        bento.Map("GET", "/fetch/tags", ListAsync).WithTags("Bento: tags and fields").Describe("All tags", typeof(BentoList));
+        bento.Map("POST", "/fetch/tags", CreateAsync).WithTags("Bento: tags and fields").Describe("Make a tag", typeof(BentoOne), typeof(TagBody));
+        bento.Map("DELETE", "/fetch/tags", ToggleAsync).WithTags("Bento: tags and fields")
+            .Describe("Delete a tag by its name, or bring it back", typeof(Toggled), typeof(TagBody), query: [new("tag[name]", "the name"), new("name", "the name")]);
+        bento.Map("DELETE", "/fetch/tags/{id}", ToggleAsync).WithTags("Bento: tags and fields")
+            .Describe("Delete a tag by its id, or bring it back", typeof(Toggled), typeof(TagBody), query: [new("tag[name]", "the name, which goes before the id"), new("name", "the name")]);
     }
 
     private static async Task<Answer> ListAsync(ApiRequest request) => Answer.Ok(new BentoList(

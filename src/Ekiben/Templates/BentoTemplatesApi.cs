@@ -18,8 +18,8 @@ internal static class BentoTemplatesApi
 {
     public static void MapBentoTemplates(this RouteGroupBuilder bento)
     {
-        bento.Map("GET", "/fetch/emails/templates/{id}", ShowAsync);
-        bento.Map("PATCH", "/fetch/emails/templates/{id}", ChangeAsync);
+        bento.Map("GET", "/fetch/emails/templates/{id}", ShowAsync).WithTags("Bento: templates").Describe("One template; data is null when there is none", typeof(BentoOne));
+        bento.Map("PATCH", "/fetch/emails/templates/{id}", ChangeAsync).WithTags("Bento: templates").Describe("Change a draft's subject or HTML", typeof(BentoOne), typeof(TemplateBody));
     }
 
     /// <summary>None of that number is an answer and no error, as for people.</summary>

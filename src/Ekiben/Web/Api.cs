@@ -48,7 +48,7 @@ internal static class Api
 
     public static void MapApi(this WebApplication app)
     {
-        var bento = app.MapGroup(ApiStyles.BentoRoot).RequireAuthorization(KeyPolicy).ExcludeFromDescription();
+        var bento = app.MapGroup(ApiStyles.BentoRoot).RequireAuthorization(KeyPolicy);
         bento.MapBentoBroadcasts();
         bento.MapBentoSubscribers();
         bento.MapBentoSearch();
@@ -66,7 +66,7 @@ internal static class Api
         bento.MapBentoFlows();
         bento.MapBentoAuthors();
         bento.MapNothingElse();
-        app.MapGroup(ApiStyles.TrackingPath).RequireAuthorization(KeyPolicy).ExcludeFromDescription().MapBentoTracking();
+        app.MapGroup(ApiStyles.TrackingPath).RequireAuthorization(KeyPolicy).MapBentoTracking();
 
         app.MapApiDocs();
         var ours = app.MapGroup(ApiStyles.EkibenRoot).RequireAuthorization(KeyPolicy);

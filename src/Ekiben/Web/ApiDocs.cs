@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
@@ -9,10 +10,23 @@ namespace Ekiben.Web;
 /// <summary>The type of a request's body, for the description; the handler reads the body itself.</summary>
 internal sealed record BodyOf(Type Type);
 
-/// <summary>A parameter of the query, for the description.</summary>
-internal sealed record QueryOf(string Name, string Description);
+/// <summary>A parameter of the query, for the description; strict sites (<see cref="StrictRequest"/>) hold requests to it.</summary>
+internal sealed record QueryOf(string Name, string Description)
+{
+    /// <summary>A name that stands for every other one.</summary>
+    public const string Any = "*";
 
-/// <summary>Our API described as OpenAPI 3.1, and a page that shows it.</summary>
+    /// <summary>The words it may be, null for any text.</summary>
+    public IReadOnlyList<string>? OneOf { get; init; }
+
+    /// <summary>The least and the greatest whole number, null when it is no number.</summary>
+    public (int Min, int Max)? Numbers { get; init; }
+
+    /// <summary>The <c>page</c> of Bento's lists, from 1.</summary>
+    public static QueryOf Page { get; } = new("page", "from 1") { Numbers = (1, 1_000_000) };
+}
+
+/// <summary>Both APIs described as OpenAPI 3.1, and a page that shows it.</summary>
 internal static class ApiDocs
 {
     private const string DocumentPath = ApiStyles.EkibenRoot + "/openapi.json";
@@ -47,15 +61,15 @@ internal static class ApiDocs
     public static void AddApiDocs(this IServiceCollection services) => services.AddOpenApi("v1", document =>
     {
         document.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-        document.ShouldInclude = description => ("/" + description.RelativePath).StartsWith(ApiStyles.EkibenRoot, StringComparison.Ordinal);
+        document.ShouldInclude = description => ApiStyles.Has("/" + description.RelativePath);
         document.AddDocumentTransformer((description, _, _) =>
         {
             description.Info = new OpenApiInfo
             {
                 Title = "Ekiben",
                 Version = "v1",
-                Description = "What Bento's API lacks: layouts, segments, approvals, receipts. Errors are problem+json with a stable `code`. "
-                    + "Every POST takes an `Idempotency-Key`.",
+                Description = "Under /api/v1 Bento's API, for programs written for Bento; errors are `{\"error\":\"one sentence\"}`. Under /api/ekiben/v1 what it lacks: "
+                    + "layouts, segments, approvals, receipts; errors are problem+json with a stable `code`. Every POST takes an `Idempotency-Key`.",
             };
             description.Servers = [];
             description.Components ??= new OpenApiComponents();
@@ -111,7 +125,22 @@ internal static class ApiDocs
 
         foreach (var query in metadata.OfType<QueryOf>())
         {
-            operation.Parameters.Add(Parameter(query.Name, ParameterLocation.Query, query.Description));
+            var parameter = Parameter(query.Name, ParameterLocation.Query, query.Description);
+            if (query.Name == QueryOf.Any)
+            {
+                (parameter.Name, parameter.Style, parameter.Explode) = ("filters", ParameterStyle.Form, true);
+                parameter.Schema = new OpenApiSchema { Type = JsonSchemaType.Object };
+            }
+            else if (query.Numbers is { } range)
+            {
+                parameter.Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = Number(range.Min), Maximum = Number(range.Max) };
+            }
+            else if (query.OneOf is { } words)
+            {
+                parameter.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [.. words.Select(word => (JsonNode)JsonValue.Create(word))] };
+            }
+
+            operation.Parameters.Add(parameter);
         }
 
         if (metadata.OfType<BodyOf>().FirstOrDefault() is { } body)
@@ -124,6 +153,8 @@ internal static class ApiDocs
             };
         }
     }
+
+    private static string Number(int number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static OpenApiParameter Parameter(string name, ParameterLocation place, string? description) => new()
     {

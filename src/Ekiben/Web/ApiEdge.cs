@@ -80,6 +80,11 @@ internal static partial class ApiEdge
             return style.Refuse(StatusCodes.Status400BadRequest, "invalid_json", error);
         }
 
+        if (style == ApiStyle.Bento && caller.Site.IsStrict && StrictRequest.Fault(http, body.Json) is { } unknown)
+        {
+            return style.Refuse(StatusCodes.Status400BadRequest, "invalid_request", unknown);
+        }
+
         await using var db = http.RequestServices.GetRequiredService<Database>().Open(caller.SiteId);
         if (!HttpMethods.IsPost(http.Request.Method) || !http.Request.Headers.TryGetValue(Idempotency.Header, out var keys))
         {

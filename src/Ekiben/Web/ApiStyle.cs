@@ -21,6 +21,9 @@ internal static class ApiStyles
 
     public static ApiStyle Of(PathString path) => path.StartsWithSegments(BentoRoot) || path.StartsWithSegments(TrackingPath) ? ApiStyle.Bento : ApiStyle.Ekiben;
 
+    /// <summary>Whether a path is of either API.</summary>
+    public static bool Has(PathString path) => Of(path) == ApiStyle.Bento || path.StartsWithSegments(EkibenRoot);
+
     public static Answer Unauthorized(this ApiStyle style) =>
         style.Refuse(StatusCodes.Status401Unauthorized, "unauthorized", style == ApiStyle.Bento ? "Unauthorized" : "The key, its secret or the site_uuid is wrong.");
 

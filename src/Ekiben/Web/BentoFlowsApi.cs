@@ -7,8 +7,8 @@ internal static class BentoFlowsApi
 
     public static void MapBentoFlows(this RouteGroupBuilder bento)
     {
-        bento.Map("GET", "/fetch/workflows", NoneAsync);
-        bento.Map("GET", "/fetch/sequences", NoneAsync);
+        bento.Map("GET", "/fetch/workflows", NoneAsync).WithTags("Bento: flows").Describe("Workflows: there are none", typeof(BentoList), query: [QueryOf.Page]);
+        bento.Map("GET", "/fetch/sequences", NoneAsync).WithTags("Bento: flows").Describe("Sequences: there are none", typeof(BentoList), query: [QueryOf.Page]);
     }
 
     private static Task<Answer> NoneAsync(ApiRequest request) =>

@@ -29,7 +29,8 @@ internal sealed class BentoLeniency : IStartupFilter
     {
         if (request.Path.Value is { } path && path.EndsWith(Suffix, StringComparison.OrdinalIgnoreCase))
         {
-            request.Path = path[..^Suffix.Length];
+            // Not assigned as a text: that would decode it once more.
+            request.Path = new PathString(path[..^Suffix.Length]);
             request.HttpContext.Features.Set(new JsonSuffix());
         }
 

@@ -115,7 +115,7 @@ internal static class BentoValues
     }
 
     /// <summary>Some languages write a list as an object with the indices for names.</summary>
-    private static bool IsNumbered(JsonElement value) =>
+    public static bool IsNumbered(JsonElement value) =>
         value.EnumerateObject().Any()
         && value.EnumerateObject().All(entry => entry.Value.ValueKind == JsonValueKind.Object && entry.Name.All(char.IsAsciiDigit));
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -129,6 +130,12 @@ internal sealed class RequestBody
         if (bytes.AsSpan().Trim(" \t\r\n"u8).IsEmpty)
         {
             return new RequestBody(bytes, null, null);
+        }
+
+        if (!Utf8.IsValid(bytes))
+        {
+            // The parser takes it, and whatever reads the text would throw.
+            return new RequestBody(bytes, null, "The body is not valid JSON: it is not UTF-8.");
         }
 
         try

@@ -1,4 +1,7 @@
+using Ekiben.Broadcasts;
+using Ekiben.Storage;
 using Ekiben.Tests.Fixture;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Ekiben.Tests.Broadcasts;
@@ -58,6 +61,28 @@ public sealed class RepetitionsTests
 
         var keyed = await site.PostAsync("/api/v1/batch/broadcasts", new { broadcasts = Item() }, "one");
         Assert.DoesNotContain(keyed.Json.GetProperty("broadcasts")[0].GetProperty("id").GetInt64(), again);
+    }
+
+    [Fact]
+    public async Task One_that_was_canceled_is_no_answer_to_its_repetition_whatever_its_approval_says()
+    {
+        await using var app = await EkibenApp.StartAsync(options => options with { Clock = _clock });
+        var site = await app.AddSiteAsync();
+        var first = await IdsAsync(site, Item());
+        await app.WriteAsync(async db => (await db.Broadcasts.SingleAsync(b => b.Id == new BroadcastId(first[0]))).Status = BroadcastStatus.Canceled);
+        var second = await IdsAsync(site, Item());
+        Assert.NotEqual(first, second);
+        Assert.Equal(second, await IdsAsync(site, Item()));
+    }
+
+    [Fact]
+    public async Task A_site_may_want_every_item_made()
+    {
+        await using var app = await EkibenApp.StartAsync(options => options with { Clock = _clock });
+        var site = await app.AddSiteAsync();
+        await app.WriteAsync(async db => (await db.Sites.SingleAsync(s => s.Id == site.Id)).RecognizesRepetitions = false);
+        Assert.NotEqual(await IdsAsync(site, Item()), await IdsAsync(site, Item()));
+        Assert.Equal(2, await CountAsync(site));
     }
 
     [Fact]

@@ -31,6 +31,24 @@ public sealed class CliTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_site_does_is_set_when_it_is_made_and_afterwards()
+    {
+        (await RunAsync("site", "create", "News", "--strict", "--recognize-repetitions", "false")).Succeeded();
+        Assert.Equal((true, false, false), Settings((await RunAsync("site", "show", "News", "--json")).Succeeded()));
+        (await RunAsync("site", "set", "News", "--strict", "false", "--recognize-repetitions", "true", "--track-links", "true")).Succeeded();
+        Assert.Equal((false, true, true), Settings((await RunAsync("site", "show", "News", "--json")).Succeeded()));
+        Assert.Contains("News  (tracks links)", (await RunAsync("site", "list")).Succeeded(), StringComparison.Ordinal);
+        Assert.Contains("recognize_repetitions   true", (await RunAsync("site", "show", "News")).Succeeded(), StringComparison.Ordinal);
+        Assert.Contains("say what to change", (await RunAsync("site", "set", "News")).FailedWith(2), StringComparison.Ordinal);
+
+        static (bool Strict, bool Recognize, bool Track) Settings(string json)
+        {
+            using var site = JsonDocument.Parse(json);
+            return (site.RootElement.GetProperty("strict").GetBoolean(), site.RootElement.GetProperty("recognize_repetitions").GetBoolean(), site.RootElement.GetProperty("track_links").GetBoolean());
+        }
+    }
+
+    [Fact]
     public async Task Four_sites_made_at_once_in_a_fresh_folder_are_four_sites()
     {
         var runs = await Task.WhenAll(Enumerable.Range(0, 4).Select(n => RunAsync("site", "create", $"Site {n}", "--json")));
@@ -61,6 +79,7 @@ public sealed class CliTests : IDisposable
     [InlineData("must be a connection string", "serve", "--database", "postgres://db/ekiben")]
     [InlineData("--relay must look like smtp://", "serve", "--relay", "mail.example.com")]
     [InlineData("tls=none is only for a relay on loopback", "serve", "--relay", "smtp://mail.example.com:25?tls=none")]
+    [InlineData("--dns: \"dns.example\" must be system, none,", "serve", "--dns", "dns.example")]
     [InlineData("--public-url", "serve", "--public-url", "mail.example.com")]
     [InlineData("must be 1 to 200 characters", "site", "create", " ")]
     [InlineData("Cannot parse argument 'x'", "receipt", "x")]

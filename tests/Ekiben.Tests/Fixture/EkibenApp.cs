@@ -53,6 +53,7 @@ public sealed class EkibenApp : IAsyncLifetime
             RunEngine = false,
             // Tests ask until something has happened, and on a fake clock no window ends.
             Limits = LimitsOption.None,
+            Dns = Ekiben.Dns.DnsOption.None,
         });
         if (Options.DataFolder != folder)
         {

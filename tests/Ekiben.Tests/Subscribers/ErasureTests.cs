@@ -1,4 +1,5 @@
 using System.Net;
+using Ekiben.Storage;
 using Ekiben.Tests.Fixture;
 using Microsoft.EntityFrameworkCore;
 
@@ -80,6 +81,12 @@ public sealed class ErasureTests(EkibenApp app)
         {
             await sending.Site.PostAsync("/api/v1/data_deletion_requests", new { data_deletion_request = new { email = $"p{number}@example.com" } });
         }
+
+        // At once, while nothing can have its turn.
+        var waiting = await sending.ReceiptAsync(id);
+        Assert.Equal((0, 19), (waiting.Number("pending"), waiting.Number("suppressed")));
+        Assert.True(waiting.IsBalanced(), waiting.ToString());
+        Assert.Empty(await sending.App.Service<SendQueue>().RecountAsync(DateTimeOffset.MinValue.AddDays(1), Cancel));
 
         await sending.ActAsync(id, "resume");
         var receipt = await sending.UntilStatusAsync(id, "sent");

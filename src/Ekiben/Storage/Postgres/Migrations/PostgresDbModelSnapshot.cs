@@ -889,6 +889,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnName("name")
                         .UseCollation("C");
 
+                    b.Property<bool>("RecognizesRepetitions")
+                        .HasColumnType("boolean")
+                        .HasColumnName("recognizes_repetitions");
+
                     b.Property<long?>("SecondApprovalAbove")
                         .HasColumnType("bigint")
                         .HasColumnName("second_approval_above");

@@ -807,6 +807,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
 
+                    b.Property<bool>("RecognizesRepetitions")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("recognizes_repetitions");
+
                     b.Property<long?>("SecondApprovalAbove")
                         .HasColumnType("INTEGER")
                         .HasColumnName("second_approval_above");

@@ -1,0 +1,113 @@
+using System.CommandLine;
+using Ekiben.Accounts;
+using Ekiben.Sites;
+using Microsoft.EntityFrameworkCore;
+
+namespace Ekiben.Commands;
+
+/// <summary><c>ekiben site set</c> and <c>site show</c>: what a site does otherwise than others. A running server sees a change with its next request.</summary>
+internal static class SiteSettings
+{
+    public static Option<bool?> TrackLinks() => new("--track-links")
+    {
+        Description = "Count opens and clicks of its broadcasts: links then lead by way of this server.",
+        HelpName = "true|false",
+    };
+
+    public static Option<bool?> Strict() => new("--strict")
+    {
+        Description = "Refuse on Bento's routes a request without site_uuid or User-Agent, and fields and statuses that Bento does not know.",
+        HelpName = "true|false",
+    };
+
+    public static Option<bool?> Recognize() => new("--recognize-repetitions")
+    {
+        Description = "Make an approved broadcast once when it is posted twice within 10 minutes without an Idempotency-Key. Default: true.",
+        HelpName = "true|false",
+    };
+
+    public static Command Set()
+    {
+        var site = new Argument<string>("SITE") { Description = "The site's uuid, or its name." };
+        var (track, strict, recognize) = (TrackLinks(), Strict(), Recognize());
+        var command = new Command("set", "Change what a site does.") { site, track, strict, recognize };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var (tracks, isStrict, recognizes) = (parsed.GetValue(track), parsed.GetValue(strict), parsed.GetValue(recognize));
+            if (tracks is null && isStrict is null && recognizes is null)
+            {
+                throw CommandFailure.Usage("say what to change: --strict, --track-links or --recognize-repetitions, each with true or false");
+            }
+
+            await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
+            var id = (await folder.FindSiteAsync(parsed.GetRequiredValue(site), cancel)).Id;
+            await using var db = folder.Database.OpenEverySite();
+            await using var write = await folder.Database.BeginWriteAsync(db, cancel);
+            var changed = await db.Sites.SingleAsync(one => one.Id == id, cancel);
+            changed.TracksLinks = tracks ?? changed.TracksLinks;
+            changed.IsStrict = isStrict ?? changed.IsStrict;
+            changed.RecognizesRepetitions = recognizes ?? changed.RecognizesRepetitions;
+            db.AuditLog.Add(new AuditEntry
+            {
+                SiteId = id,
+                Actor = Actor.Cli.Name,
+                Action = "site.changed",
+                Subject = $"site:{id}",
+                Detail = InWords(changed),
+                At = folder.Clock.GetUtcNow(),
+            });
+            await db.SaveChangesAsync(cancel);
+            await write.CommitAsync(cancel);
+            return 0;
+        });
+        return command;
+    }
+
+    public static Command Show()
+    {
+        var site = new Argument<string>("SITE") { Description = "The site's uuid, or its name." };
+        var json = CommandOutput.JsonOption();
+        var command = new Command("show", "Show a site.") { site, json };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
+            var found = await folder.FindSiteAsync(parsed.GetRequiredValue(site), cancel);
+            if (parsed.GetValue(json))
+            {
+                Console.Out.WriteLine(CommandOutput.Json(Shown(found)));
+                return 0;
+            }
+
+            Console.Out.WriteLine($"site_uuid               {found.Uuid}");
+            Console.Out.WriteLine($"name                    {found.Name}");
+            Console.Out.WriteLine($"mail                    {(found.IsTest ? "to the built-in mailbox (test)" : "to the relay")}");
+            Console.Out.WriteLine($"time_zone               {found.TimeZone}");
+            Console.Out.WriteLine($"strict                  {Word(found.IsStrict)}");
+            Console.Out.WriteLine($"track_links             {Word(found.TracksLinks)}");
+            Console.Out.WriteLine($"recognize_repetitions   {Word(found.RecognizesRepetitions)}");
+            return 0;
+        });
+        return command;
+    }
+
+    /// <summary>A site for programs.</summary>
+    public static object Shown(Site site) => new
+    {
+        SiteUuid = site.Uuid,
+        site.Name,
+        Test = site.IsTest,
+        site.TimeZone,
+        Strict = site.IsStrict,
+        TrackLinks = site.TracksLinks,
+        RecognizeRepetitions = site.RecognizesRepetitions,
+    };
+
+    /// <summary>What is not as in a new site; empty when all is.</summary>
+    public static string InWords(Site site)
+    {
+        (string Words, bool Holds)[] all = [("strict", site.IsStrict), ("tracks links", site.TracksLinks), ("recognizes no repetitions", !site.RecognizesRepetitions)];
+        return string.Join(", ", all.Where(one => one.Holds).Select(one => one.Words));
+    }
+
+    private static string Word(bool value) => value ? "true" : "false";
+}
