@@ -50,6 +50,9 @@ public abstract class DkimKey : IDisposable
         return new Ed25519Key(selector, Key.Import(SignatureAlgorithm.Ed25519, seed, KeyBlobFormat.RawPrivateKey));
     }
 
+    /// <summary>True for one label of letters, digits and inner hyphens: a selector could have more, but needs no more.</summary>
+    public static bool IsLabel(string text) => DkimSigner.IsName(text) && text.AsSpan().IndexOfAny('.', '_') < 0;
+
     /// <summary>The public half of an Ed25519 key: p= of its record, in base64 (RFC 8463 §4.2).</summary>
     public static byte[] Ed25519PublicKey(ReadOnlySpan<byte> seed)
     {

@@ -56,6 +56,7 @@ internal static class Cli
         DemoCommand.Create(),
         ServeCommand.Create(),
         SiteCommand.Create(),
+        DomainCommand.Create(),
         UserCommand.Create(),
         BroadcastCommand.Create(),
         ReceiptCommand.Create(),
