@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Ekiben.Storage.Sqlite.Migrations
 {
     [DbContext(typeof(SqliteDb))]
-    [Migration("20261124123033_Domains")]
+    [Migration("20261124125737_Domains")]
     partial class Domains
     {
         /// <inheritdoc />
