@@ -48,11 +48,12 @@ internal static class OpenSslSpeed
         return Read(await output);
     }
 
-    /// <summary>"rsa 2048 bits 0.000676s 0.000049s 1479.3 20546.6": seconds to sign and to verify, then how many of each a second.</summary>
+    /// <summary>"rsa 2048 bits 0.000676s 0.000049s 1479.3 20546.6": seconds of each operation, then how many of each a second, signing first.</summary>
     internal static double Read(string output)
     {
-        var fields = output.Split('\n').LastOrDefault(line => line.StartsWith("rsa 2048 bits", StringComparison.Ordinal))?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return fields is { Length: 7 } && double.TryParse(fields[5], CultureInfo.InvariantCulture, out var signs) && signs > 0
+        var fields = output.Split('\n').LastOrDefault(line => line.StartsWith("rsa", StringComparison.Ordinal) && line.Contains(" 2048 bits", StringComparison.Ordinal))?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var rate = fields?.Skip(3).FirstOrDefault(field => !field.EndsWith('s'));
+        return double.TryParse(rate, CultureInfo.InvariantCulture, out var signs) && signs > 0
             ? signs
             : throw new CommandFailure("openssl speed printed something else than rates of rsa 2048 bits");
     }
