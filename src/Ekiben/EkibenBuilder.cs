@@ -3,6 +3,7 @@ using Ekiben.Accounts;
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
 using Ekiben.Dns;
+using Ekiben.Domains;
 using Ekiben.Feedback;
 using Ekiben.Instances;
 using Ekiben.Mailbox;
@@ -90,6 +91,11 @@ internal static class EkibenBuilder
             .AddRoles<IdentityRole>()
             .AddEntityFrameworkStores<Db>()
             .AddSignInManager();
+
+        // Sending domains
+        services.AddSingleton<DomainKeys>();
+        services.AddSingleton<DomainSigning>();
+        services.AddSingleton<DomainActions>();
 
         // Broadcasts
         services.AddSingleton<EngineSignal>();

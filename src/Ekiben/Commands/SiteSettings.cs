@@ -26,17 +26,23 @@ internal static class SiteSettings
         HelpName = "true|false",
     };
 
+    private static Option<bool?> RelaySigns() => new("--relay-signs")
+    {
+        Description = "Leave DKIM to the relay: nothing is signed here, whatever keys the domains have. Default: false.",
+        HelpName = "true|false",
+    };
+
     public static Command Set()
     {
         var site = new Argument<string>("SITE") { Description = "The site's uuid, or its name." };
-        var (track, strict, recognize) = (TrackLinks(), Strict(), Recognize());
-        var command = new Command("set", "Change what a site does.") { site, track, strict, recognize };
+        var (track, strict, recognize, relay) = (TrackLinks(), Strict(), Recognize(), RelaySigns());
+        var command = new Command("set", "Change what a site does.") { site, track, strict, recognize, relay };
         command.SetAction(async (parsed, cancel) =>
         {
-            var (tracks, isStrict, recognizes) = (parsed.GetValue(track), parsed.GetValue(strict), parsed.GetValue(recognize));
-            if (tracks is null && isStrict is null && recognizes is null)
+            var (tracks, isStrict, recognizes, relaySigns) = (parsed.GetValue(track), parsed.GetValue(strict), parsed.GetValue(recognize), parsed.GetValue(relay));
+            if (tracks is null && isStrict is null && recognizes is null && relaySigns is null)
             {
-                throw CommandFailure.Usage("say what to change: --strict, --track-links or --recognize-repetitions, each with true or false");
+                throw CommandFailure.Usage("say what to change: --strict, --track-links, --recognize-repetitions or --relay-signs, each with true or false");
             }
 
             await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
@@ -47,6 +53,7 @@ internal static class SiteSettings
             changed.TracksLinks = tracks ?? changed.TracksLinks;
             changed.IsStrict = isStrict ?? changed.IsStrict;
             changed.RecognizesRepetitions = recognizes ?? changed.RecognizesRepetitions;
+            changed.RelaySigns = relaySigns ?? changed.RelaySigns;
             db.AuditLog.Add(new AuditEntry
             {
                 SiteId = id,
@@ -85,6 +92,7 @@ internal static class SiteSettings
             Console.Out.WriteLine($"strict                  {Word(found.IsStrict)}");
             Console.Out.WriteLine($"track_links             {Word(found.TracksLinks)}");
             Console.Out.WriteLine($"recognize_repetitions   {Word(found.RecognizesRepetitions)}");
+            Console.Out.WriteLine($"relay_signs             {Word(found.RelaySigns)}");
             return 0;
         });
         return command;
@@ -100,12 +108,13 @@ internal static class SiteSettings
         Strict = site.IsStrict,
         TrackLinks = site.TracksLinks,
         RecognizeRepetitions = site.RecognizesRepetitions,
+        site.RelaySigns,
     };
 
     /// <summary>What is not as in a new site; empty when all is.</summary>
     public static string InWords(Site site)
     {
-        (string Words, bool Holds)[] all = [("strict", site.IsStrict), ("tracks links", site.TracksLinks), ("recognizes no repetitions", !site.RecognizesRepetitions)];
+        (string Words, bool Holds)[] all = [("strict", site.IsStrict), ("tracks links", site.TracksLinks), ("recognizes no repetitions", !site.RecognizesRepetitions), ("leaves signing to the relay", site.RelaySigns)];
         return string.Join(", ", all.Where(one => one.Holds).Select(one => one.Words));
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Ekiben.Broadcasts;
+using Ekiben.Domains;
 using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Storage;
@@ -11,11 +12,17 @@ namespace Ekiben.Delivery;
 /// <summary>From a manifest to the bytes of one recipient's message. Preview, test send and the real send all come through here.</summary>
 internal sealed class MessageComposer(Database database, MessageIds messageIds, PublicLinks links, TimeProvider clock)
 {
+    /// <summary>Characters of a site's uuid that stand for it in Feedback-ID, whose last part has 5 to 15 (Gmail's rule).</summary>
+    private const int FeedbackSender = 12;
+
     private readonly ComposePace _pace = new(clock);
 
     /// <summary>Compiles what was approved. The clock that its templates see is the broadcast's start.</summary>
+    /// <param name="manifest">What was approved.</param>
+    /// <param name="renderClock">The start.</param>
+    /// <param name="signer">Signs each message; the caller's to dispose. Null = they leave unsigned.</param>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
-    public CompiledBroadcast Compile(Manifest manifest, DateTimeOffset renderClock) => new(
+    public CompiledBroadcast Compile(Manifest manifest, DateTimeOffset renderClock, MessageSigner? signer = null) => new(
         CompiledMessage.Compile(SourceOf(manifest) with { Clock = clock, Tracking = TrackingOf(manifest) }),
         new BroadcastId(manifest.BroadcastId),
         manifest.FromEmail,
@@ -23,6 +30,8 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
         messageIds,
         links,
         manifest.TracksLinks,
+        $"{manifest.BroadcastId}:broadcast:ekiben:{manifest.SiteUuid[..FeedbackSender]}",
+        signer,
         _pace);
 
     /// <summary>What this subscriber would get, from the live rows and today's data.</summary>
@@ -94,7 +103,7 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 /// <summary>A broadcast ready to be made into messages; thread-safe.</summary>
 internal sealed class CompiledBroadcast(
     CompiledMessage message, BroadcastId broadcast, string fromEmail, DateTimeOffset renderClock, MessageIds messageIds, PublicLinks links,
-    bool tracks, ComposePace pace)
+    bool tracks, string feedbackId, MessageSigner? signer, ComposePace pace)
 {
     /// <summary>The targets of its literal links, by number; none when links are not tracked.</summary>
     public IReadOnlyList<string> Links => message.Links;
@@ -120,6 +129,7 @@ internal sealed class CompiledBroadcast(
         try
         {
             message.Compose(PersonOf(candidate), IdentityOf(candidate, date), buffer);
+            signer?.Sign(buffer);
         }
         finally
         {
@@ -141,6 +151,7 @@ internal sealed class CompiledBroadcast(
             TestTo = tester,
         };
         message.Compose(PersonOf(candidate), identity, buffer);
+        signer?.Sign(buffer);
     }
 
     public MessagePreview Preview(Candidate candidate, DateTimeOffset date) => message.Preview(PersonOf(candidate), IdentityOf(candidate, date));
@@ -171,5 +182,6 @@ internal sealed class CompiledBroadcast(
         UnsubscribeUrl = links.Unsubscribe(broadcast, candidate.Subscriber),
         TrackingToken = tracks ? links.TrackingToken(broadcast, candidate.Subscriber) : null,
         RenderClock = renderClock,
+        FeedbackId = feedbackId,
     };
 }

@@ -33,6 +33,9 @@ internal sealed class Site
     /// </summary>
     public bool IsStrict { get; set; }
 
+    /// <summary>Whether DKIM is left to the relay: nothing is signed here then.</summary>
+    public bool RelaySigns { get; set; }
+
     /// <summary>Whether an approved broadcast that is posted twice is made once (<see cref="Broadcasts.Repetitions"/>).</summary>
     public bool RecognizesRepetitions { get; set; } = true;
 
