@@ -29,6 +29,9 @@ internal sealed class Site
     /// <summary>Whether requests to the compatible API must bring all that the original asks for (site_uuid, a user agent): for programs that are to work there too.</summary>
     public bool IsStrict { get; set; }
 
+    /// <summary>The relay that an owner chose for it (<see cref="Delivery.StoredRelay"/>); null = the server's own. Without meaning for a test site.</summary>
+    public long? RelayId { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 }
 
