@@ -57,6 +57,14 @@ internal sealed class RelayForm
             : null;
     }
 
+    /// <summary>A stored password goes to no other host and no other user than it was stored for: who may edit a relay must not learn it so.</summary>
+    /// <returns>One sentence, or null.</returns>
+    public string? PasswordFault(StoredRelay? stored) =>
+        stored is { ProtectedPassword: not null } && string.IsNullOrEmpty(Password) && !string.IsNullOrWhiteSpace(UserName)
+        && (stored.Host != Host.Trim() || stored.Port != Port || stored.Tls != Tls || stored.UserName != UserName.Trim())
+            ? "Host, port, encryption or user differ from what is stored: type the password again."
+            : null;
+
     /// <summary>What to connect with.</summary>
     /// <param name="password">The stored password, for where none was typed.</param>
     public RelayOptions Options(string? password) => new()

@@ -14,13 +14,16 @@ public abstract class SitePage : PlatformPage
     /// <summary>Null until it was read, and where none is named and there are several (<see cref="SiteChooser"/>).</summary>
     private protected Site? Site { get; private set; }
 
+    /// <summary>True once it is known whether there is a site to show.</summary>
+    protected bool IsSiteRead { get; private set; }
+
     protected override async Task OnParametersSetAsync()
     {
         BeginReading();
         await using (var db = Database.OpenEverySite())
         {
             var sites = await db.Sites.AsNoTracking().Where(s => SiteUuid == null || s.Uuid == SiteUuid).OrderBy(s => s.Id).Take(2).ToListAsync(Gone);
-            Site = sites is [var one] ? one : null;
+            (Site, IsSiteRead) = (sites is [var one] ? one : null, true);
         }
 
         if (Site is not null)
