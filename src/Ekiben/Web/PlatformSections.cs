@@ -12,7 +12,8 @@ public sealed record PlatformSection(string Label, IReadOnlyList<PlatformTab> Pa
 
     /// <summary>Whether an address is one of its pages or below one.</summary>
     public bool Has(string path) => Pages.Any(page => path == page.Path || (page.Path != "/" && path.StartsWith(page.Path + "/", StringComparison.Ordinal)))
-        || (Path == "/" && path.StartsWith("/broadcasts", StringComparison.Ordinal));
+        || (Path == "/" && path.StartsWith("/broadcasts", StringComparison.Ordinal))
+        || (Path == "/settings/sites" && path == "/setup");
 }
 
 /// <summary>The map of the platform.</summary>
