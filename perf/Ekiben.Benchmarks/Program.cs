@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ekiben.Benchmarks;
 using Ekiben.Benchmarks.Liquid;
 using Ekiben.Benchmarks.Mail;
 using Ekiben.Benchmarks.Subscribers;
@@ -16,11 +17,13 @@ return args switch
     ["hostile", var rounds, var milliseconds] => HostileBenchmark.Run(
         clock, int.Parse(rounds, CultureInfo.InvariantCulture), TimeSpan.FromMilliseconds(int.Parse(milliseconds, CultureInfo.InvariantCulture))),
     ["subscribers"] => await SubscribersBenchmark.RunAsync(clock),
+    ["pages"] => await PagesBenchmark.RunAsync(1_000_000, 2_000, clock),
+    ["pages", var people] => await PagesBenchmark.RunAsync(int.Parse(people, CultureInfo.InvariantCulture), 2_000, clock),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds> | mail | hostile [<rounds> <milliseconds of a slice>] | subscribers");
+    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds> | mail | hostile [<rounds> <milliseconds of a slice>] | subscribers | pages [<people>]");
     return 2;
 }

@@ -21,6 +21,9 @@ public readonly record struct MessageVariable(MessageVariableKind Kind, string F
 /// <summary>The variables of a message by name, for tools that judge templates without rendering them.</summary>
 public static class MessageVariables
 {
+    /// <summary>The word for the recipient in a template.</summary>
+    public const string Subscriber = "visitor";
+
     /// <summary>The recipient's own way out.</summary>
     public const string UnsubscribeUrl = "visitor.unsubscribe_url";
 

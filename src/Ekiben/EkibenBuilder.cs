@@ -120,6 +120,7 @@ internal static class EkibenBuilder
         services.AddSingleton<MessageComposer>();
         services.AddSingleton<MailboxStore>();
         services.AddSingleton<LinkTargets>();
+        services.AddSingleton<StoredRelays>();
         services.AddSingleton<RelayPools>();
 
         // API

@@ -10,10 +10,18 @@ namespace Ekiben.Accounts;
 internal sealed record PlatformUser(string Email, string Role)
 {
     /// <summary>Lets mail go out: approve, release a hold.</summary>
-    public bool MayApprove => Role is Roles.Owner or Roles.Approver;
+    public bool MayApprove => May(Right.Approve);
 
     /// <summary>Stops mail or goes on with what was approved: pause, resume, cancel, take an approval back.</summary>
-    public bool MayAct => MayApprove || Role is Roles.Author;
+    public bool MayAct => May(Right.Write);
+
+    public bool May(Right right) => right <= Role switch
+    {
+        Roles.Owner => Right.Own,
+        Roles.Approver => Right.Approve,
+        Roles.Author => Right.Write,
+        _ => Right.Look,
+    };
 
     public Actor Actor => new("user:" + Email, IsPerson: true, MayApprove);
 }

@@ -5,6 +5,9 @@ namespace Ekiben.Accounts;
 /// <summary>A person who logs in to the platform.</summary>
 internal sealed class User : IdentityUser
 {
+    /// <summary>For people; empty for accounts that the command line made.</summary>
+    public string Name { get; set; } = "";
+
     public DateTimeOffset CreatedAt { get; set; }
 }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Ekiben.Delivery;
+using Ekiben.Domains;
 using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Storage;
@@ -15,7 +16,8 @@ namespace Ekiben.Broadcasts;
 /// Everything that can be known of a broadcast before it goes out, as one list of lines. What blocks is checked by the server whenever
 /// somebody approves; the rest takes a walk through the audience and is for people who look.
 /// </summary>
-internal sealed class Preflight(Database database, Audiences audiences, RiskMarks risks, MessageComposer composer, SendingRequirements requirements, TimeProvider clock)
+internal sealed class Preflight(
+    Database database, Audiences audiences, RiskMarks risks, MessageComposer composer, DomainSigning domains, SendingRequirements requirements, TimeProvider clock)
 {
     /// <summary>As fast as the relay takes is fine for a few thousand; beyond, providers slow down or block a sender they do not know.</summary>
     private const long ManyWithoutRate = 5_000;
@@ -50,6 +52,7 @@ internal sealed class Preflight(Database database, Audiences audiences, RiskMark
                 "segment_gone", FindingLevel.Blocker, "The segment of this broadcast is gone: choose another one.", "Choose whom", Edit(broadcast)));
         }
 
+        AddSigning(findings, await domains.ForAsync(site, manifest.FromEmail, broadcast.StartedAt, cancel), site);
         AddAudience(findings, broadcast, count);
         if (isDeep)
         {
@@ -67,6 +70,20 @@ internal sealed class Preflight(Database database, Audiences audiences, RiskMark
         }
 
         return new PreflightReport(text, count, [.. findings.OrderByDescending(f => f.Level)]);
+    }
+
+    /// <summary>A key that cannot be read blocks, since the run would hold it; no key is worth a word, and a test site needs none.</summary>
+    private static void AddSigning(List<PreflightFinding> findings, SigningState signing, Site site)
+    {
+        if (signing is SigningState.KeyUnreadable)
+        {
+            findings.Add(new PreflightFinding("key_unreadable", FindingLevel.Blocker, signing.Sentence));
+        }
+        else
+        {
+            var level = signing is SigningState.NoKey && !site.IsTest ? FindingLevel.Warning : FindingLevel.Note;
+            findings.Add(new PreflightFinding("signing", level, signing.Sentence));
+        }
     }
 
     private void AddAudience(List<PreflightFinding> findings, Broadcast broadcast, AudienceCount count)

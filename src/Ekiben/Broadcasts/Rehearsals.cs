@@ -174,14 +174,21 @@ internal sealed class Rehearsals(Database database, Audiences audiences, Message
             for (var i = first; i < page.Count; i += step)
             {
                 cancel.ThrowIfCancellationRequested();
+                var wait = TimeSpan.Zero;
                 try
                 {
-                    compiled.Compose(page[i], date, _buffer);
+                    compiled.Compose(page[i], date, _buffer, out wait);
                     tally.AddMade(page[i], _buffer);
                 }
                 catch (RenderException failed)
                 {
                     tally.AddBlocked(page[i], failed.Message);
+                }
+
+                if (wait > TimeSpan.Zero)
+                {
+                    // Costly messages are as slow here as in the run.
+                    cancel.WaitHandle.WaitOne(wait);
                 }
 
                 Interlocked.Increment(ref running.Done);

@@ -1,9 +1,10 @@
+using Ekiben.Delivery;
 using Ekiben.Sites;
 
 namespace Ekiben.Broadcasts;
 
 /// <summary>What a site needs before anything can go out (ledger.md rule 7). Test sites need nothing: they send into the mailbox.</summary>
-internal sealed class SendingRequirements(EkibenOptions options)
+internal sealed class SendingRequirements(EkibenOptions options, StoredRelays relays)
 {
     /// <summary>One sentence with the option's name, or null when the site can send. Never a silent fall-back to the mailbox.</summary>
     public string? WhatIsMissing(Site site)
@@ -13,9 +14,22 @@ internal sealed class SendingRequirements(EkibenOptions options)
             return null;
         }
 
-        if (options.Relay is not { } relay)
+        RelayOptions? relay;
+        if (relays.Of(site) is { } own)
         {
-            return "There is no relay to send through: start the server with --relay smtp://host:port, or use a test site.";
+            if (!relays.TryOpen(own, out relay, out var problem))
+            {
+                return problem;
+            }
+        }
+        else
+        {
+            relay = options.Relay;
+        }
+
+        if (relay is null)
+        {
+            return "There is no relay to send through: set one up under Settings, start the server with --relay smtp://host:port, or use a test site.";
         }
 
         if (relay.IsLoopback)

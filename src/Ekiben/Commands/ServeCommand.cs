@@ -23,6 +23,11 @@ internal static class ServeCommand
             await using var server = await RunningServer.StartAsync(options, held, cancel);
             Console.Out.WriteLine($"ekiben: listening on {server.Address}");
             await Console.Out.FlushAsync(CancellationToken.None);
+            if (await server.App.Services.GetRequiredService<Accounts.Invitations>().FirstOwnerAsync(cancel) is { } first)
+            {
+                Console.Error.WriteLine($"ekiben: make the first account at {server.Address}{first} (once, within 24 hours)");
+            }
+
             await server.App.WaitForShutdownAsync(cancel);
             return 0;
         });

@@ -33,6 +33,9 @@ internal abstract record SegmentRule
     {
     }
 
+    /// <summary>A test as it stands in the JSON.</summary>
+    public static string Word(FieldTest test) => Tests.First(known => known.Value == test).Key;
+
     /// <summary>True when a custom or built-in field passes the test. Built in: email, first_name, last_name, created_at, updated_at, unsubscribed_at, last_event_at.</summary>
     public sealed record FieldIs(string Name, FieldTest Test, object? Value) : SegmentRule;
 

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Ekiben.Accounts;
 using Ekiben.Storage;
 
@@ -16,7 +14,7 @@ internal sealed record NewSite(Site Site, string PublishableKey, string SecretKe
         await using var write = await database.BeginWriteAsync(db, cancel);
         var site = new Site
         {
-            Uuid = NewKey(),
+            Uuid = NewKey.Random(),
             Name = name,
             IsTest = isTest,
             TimeZone = timeZone,
@@ -28,21 +26,10 @@ internal sealed record NewSite(Site Site, string PublishableKey, string SecretKe
         db.Sites.Add(site);
         await db.SaveChangesAsync(cancel);
 
-        var (publishable, secret) = (NewKey(), NewKey());
-        db.ApiKeys.Add(new ApiKey
-        {
-            SiteId = site.Id,
-            Name = "first",
-            PublishableKey = publishable,
-            SecretHash = SHA256.HashData(Encoding.UTF8.GetBytes(secret)),
-            CreatedAt = now,
-        });
+        var first = NewKey.Add(db, site.Id, "first", mayApprove: true, now);
         db.AuditLog.Add(new AuditEntry { SiteId = site.Id, Actor = actor.Name, Action = "site.created", Subject = $"site:{site.Id}", At = now });
         await db.SaveChangesAsync(cancel);
         await write.CommitAsync(cancel);
-        return new NewSite(site, publishable, secret);
+        return new NewSite(site, first.Key.PublishableKey, first.Secret);
     }
-
-    /// <summary>128 random bits as 32 hex characters, the form of every key and uuid (ledger.md rule 3).</summary>
-    private static string NewKey() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 }

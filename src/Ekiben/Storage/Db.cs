@@ -1,5 +1,6 @@
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
+using Ekiben.Delivery;
 using Ekiben.Domains;
 using Ekiben.Events;
 using Ekiben.Feedback;
@@ -41,6 +42,10 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
 
     public DbSet<LoginLink> LoginLinks => Set<LoginLink>();
+
+    public DbSet<Invitation> Invitations => Set<Invitation>();
+
+    public DbSet<StoredRelay> Relays => Set<StoredRelay>();
 
     public DbSet<Address> Addresses => Set<Address>();
 
@@ -91,6 +96,19 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             WHERE st.subscriber_id = {subscriber.Value} AND t.discarded_at IS NULL ORDER BY t.id
             """).ToListAsync(cancel);
 
+    /// <summary>What became of an address in the site's newest broadcasts, at most <paramref name="broadcasts"/> of them, the newest first.</summary>
+    public async Task<IReadOnlyList<AddressMessage>> MessagesOfAsync(AddressId address, int broadcasts, CancellationToken cancel) =>
+        await Database.SqlQuery<AddressMessage>($"""
+            SELECT r.broadcast_id AS "BroadcastId", b.name AS "Name", CAST(r.state AS INTEGER) AS "State", CAST(r.attempts AS INTEGER) AS "Attempts",
+                   r.last_at AS "LastAt", COALESCE(p.text, '') AS "Reply"
+            FROM recipients r
+            JOIN broadcasts b ON b.id = r.broadcast_id
+            LEFT JOIN replies p ON p.id = r.reply_id
+            WHERE r.address_id = {address.Value}
+              AND r.broadcast_id IN (SELECT newest.id FROM broadcasts newest WHERE newest.site_id = {Site.Value} ORDER BY newest.id DESC LIMIT {broadcasts})
+            ORDER BY r.broadcast_id DESC
+            """).ToListAsync(cancel);
+
     public void UseSite(SiteId site) => (Site, EverySite) = (site, false);
 
     public void UseEverySite() => (Site, EverySite) = (default, true);
@@ -105,6 +123,7 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         configuration.Properties<AddressId>().HaveConversion<IdConverter<AddressId>>();
         configuration.Properties<BroadcastStatus>().HaveConversion<BroadcastStatusConverter>();
         configuration.Properties<UncertainPolicy>().HaveConversion<WordConverter<UncertainPolicy>>();
+        configuration.Properties<RelayTls>().HaveConversion<WordConverter<RelayTls>>();
         configuration.Properties<ReactionKind>().HaveConversion<WordConverter<ReactionKind>>();
         configuration.Properties<SuppressionReason>().HaveConversion<WordConverter<SuppressionReason>>();
     }
@@ -124,6 +143,12 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             link.ToTable("login_links");
             link.HasIndex(l => l.TokenHash).IsUnique();
         });
+        model.Entity<Invitation>(invitation =>
+        {
+            invitation.ToTable("invitations");
+            invitation.HasIndex(i => i.TokenHash).IsUnique();
+        });
+        model.Entity<StoredRelay>(relay => relay.ToTable("relays"));
         model.Entity<AuditEntry>(audit =>
         {
             audit.ToTable("audit_log");
@@ -161,6 +186,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             subscriber.HasIndex(s => s.AddressId);
             subscriber.HasIndex(s => new { s.SiteId, s.Uuid }).IsUnique();
             subscriber.HasIndex(s => new { s.SiteId, s.Id });
+            // For the list of those who left, who are few among many.
+            subscriber.HasIndex(s => new { s.SiteId, s.Id }, "ix_subscribers_unsubscribed").HasFilter("unsubscribed_at IS NOT NULL");
         });
         model.Entity<Tag>(tag =>
         {
@@ -278,6 +305,15 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         }
     }
 }
+
+/// <summary>A row of the ledger with its broadcast's name, as <see cref="Db.MessagesOfAsync"/> reads it.</summary>
+/// <param name="BroadcastId">The broadcast.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="State">A <see cref="RecipientState"/>.</param>
+/// <param name="Attempts">How often it was tried.</param>
+/// <param name="LastAt">The last attempt, in milliseconds since 1970; null = none.</param>
+/// <param name="Reply">What the relay said last, without its code; empty = nothing.</param>
+internal sealed record AddressMessage(long BroadcastId, string Name, int State, int Attempts, long? LastAt, string Reply);
 
 internal sealed class BroadcastStatusConverter() : ValueConverter<BroadcastStatus, string>(
     status => status.Word(), word => BroadcastTransitions.FromWord(word));

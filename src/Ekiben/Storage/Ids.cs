@@ -34,6 +34,11 @@ internal readonly record struct SubscriberId(long Value) : IId<SubscriberId>
 {
     public static SubscriberId From(long value) => new(value);
 
+    // Lists of people go by id.
+    public static bool operator <(SubscriberId left, SubscriberId right) => left.Value < right.Value;
+
+    public static bool operator >(SubscriberId left, SubscriberId right) => left.Value > right.Value;
+
     public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);
 }
 

@@ -1,7 +1,11 @@
 using Ekiben.Accounts;
 using Ekiben.Broadcasts.Pages;
+using Ekiben.Delivery;
 using Ekiben.Mailbox.Pages;
+using Ekiben.Subscribers;
+using Ekiben.Templates.Pages;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.Diagnostics;
@@ -37,7 +41,14 @@ internal static class Platform
             // frame-ancestors says it, and says it for the previews' own frames too.
             antiforgery.SuppressXFrameOptionsHeader = true;
         });
-        services.AddAuthorization();
+        services.AddSingleton<IAuthorizationHandler, RightHandler>();
+        services.AddAuthorization(authorization =>
+        {
+            foreach (var (name, right) in Policies.All)
+            {
+                authorization.AddPolicy(name, policy => policy.RequireAuthenticatedUser().AddRequirements(new RightRequirement(right)));
+            }
+        });
         services.AddCascadingAuthenticationState();
         services.AddScoped<AuthenticationStateProvider, LoginRevalidation>();
 
@@ -50,6 +61,8 @@ internal static class Platform
         services.AddMudServices();
 
         services.AddSingleton<LoginLinks>();
+        services.AddSingleton<Invitations>();
+        services.AddScoped<Access>();
         services.AddSingleton<PlatformUsers>();
         services.AddScoped<LogIns>();
         services.AddScoped<Viewer>();
@@ -57,6 +70,10 @@ internal static class Platform
         services.AddSingleton<BroadcastReview>();
         services.AddSingleton<MessagePreviews>();
         services.AddSingleton<MailboxReading>();
+        services.AddSingleton<SubscriberList>();
+        services.AddSingleton<SubscriberEdit>();
+        services.AddSingleton<SubscriberTimeline>();
+        services.AddSingleton<RelayTest>();
     }
 
     public static void MapPlatform(this WebApplication app)
@@ -82,10 +99,12 @@ internal static class Platform
         app.MapPost("/logout", LogOutAsync).RequireAuthorization();
         app.MapBroadcastFrames();
         app.MapMailboxFrames();
+        app.MapLayoutFrames();
+        app.MapSubscriberExport();
         app.MapRazorComponents<App>()
             // Our own policy forbids framing already.
             .AddInteractiveServerRenderMode(circuit => circuit.ContentSecurityFrameAncestorsPolicy = null)
-            .RequireAuthorization();
+            .RequireAuthorization(Policies.Look);
     }
 
     private static bool IsPage(HttpContext http) => !http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal);
@@ -103,14 +122,13 @@ internal static class Platform
         cookie.ExpireTimeSpan = LogInSpan;
         cookie.SlidingExpiration = true;
         cookie.LoginPath = "/login";
-        cookie.AccessDeniedPath = "/login";
         cookie.ReturnUrlParameter = "returnUrl";
-        cookie.Events.OnRedirectToLogin = context => Redirect(context, StatusCodes.Status401Unauthorized);
-        cookie.Events.OnRedirectToAccessDenied = context => Redirect(context, StatusCodes.Status403Forbidden);
+        cookie.Events.OnRedirectToLogin = RedirectToLogInAsync;
+        cookie.Events.OnRedirectToAccessDenied = RefuseAsync;
     }
 
     /// <summary>A program gets a status, a person the log-in page.</summary>
-    private static Task Redirect(RedirectContext<CookieAuthenticationOptions> context, int status)
+    private static Task RedirectToLogInAsync(RedirectContext<CookieAuthenticationOptions> context)
     {
         if (IsPage(context.HttpContext))
         {
@@ -118,10 +136,24 @@ internal static class Platform
         }
         else
         {
-            context.Response.StatusCode = status;
+            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
         }
 
         return Task.CompletedTask;
+    }
+
+    /// <summary>Whose log-in has ended logs in anew; who lacks the right gets a page that says so (<see cref="NotFoundPage"/>), under the same address.</summary>
+    private static async Task RefuseAsync(RedirectContext<CookieAuthenticationOptions> context)
+    {
+        var http = context.HttpContext;
+        if (IsPage(http) && await http.RequestServices.GetRequiredService<PlatformUsers>().FindAsync(http.User, http.RequestAborted) is null)
+        {
+            await http.SignOutAsync(IdentityConstants.ApplicationScheme);
+            context.Response.Redirect("/login?returnUrl=" + Uri.EscapeDataString(http.Request.Path + http.Request.QueryString));
+            return;
+        }
+
+        context.Response.StatusCode = StatusCodes.Status403Forbidden;
     }
 
     /// <summary>

@@ -38,5 +38,8 @@
       try { localStorage.setItem(key, theme); } catch { /* private windows may refuse; the choice then lasts for this page */ }
       apply(theme);
     },
+    copy: async text => {
+      try { await navigator.clipboard.writeText(text); return true; } catch { /* not over plain http on another host: the text stands there to be selected */ return false; }
+    },
   };
 })();

@@ -59,7 +59,7 @@ internal sealed class Person : IAsyncDisposable
     public async Task SettledAsync()
     {
         await Expect(Page.Locator("h1").First).ToBeVisibleAsync();
-        await Expect(Page.Locator(".loading")).ToHaveCountAsync(0);
+        await Expect(Page.Locator(".loading, [data-pending]")).ToHaveCountAsync(0);
     }
 
     public ILocator Button(string name) => Page.GetByRole(AriaRole.Button, new() { Name = name, Exact = true });

@@ -1,9 +1,12 @@
 using System.Globalization;
+using Ekiben.Accounts;
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
 using Ekiben.Sink;
 using Ekiben.Storage;
 using Ekiben.Tests.Fixture;
+using Ekiben.Tests.Web;
+using Microsoft.EntityFrameworkCore;
 
 [assembly: AssemblyFixture(typeof(Ekiben.Browser.Tests.Fixture.World))]
 
@@ -29,6 +32,23 @@ public sealed class World : IAsyncLifetime
     /// <summary>The number of the broadcast that stands in a status, such as <c>sent</c>.</summary>
     internal string Broadcast(string status) => _broadcasts[status];
 
+    internal SubscriberId PersonId { get; private set; }
+
+    internal long TagId { get; private set; }
+
+    internal long FieldId { get; private set; }
+
+    internal string SegmentId { get; private set; } = "";
+
+    internal string LayoutId { get; private set; } = "";
+
+    internal long KeyId { get; private set; }
+
+    internal string AccountId { get; private set; } = "";
+
+    /// <summary>The path of an invitation that nobody uses.</summary>
+    internal string Welcome { get; private set; } = "";
+
     public async ValueTask InitializeAsync()
     {
 #pragma warning disable RS0030 // The sink plays the outside world.
@@ -42,6 +62,8 @@ public sealed class World : IAsyncLifetime
         await AddPeopleAsync();
         await AddRulesAsync();
         await AddBroadcastsAsync();
+        await AddAccountsAsync();
+        await FindIdsAsync();
     }
 
     public async ValueTask DisposeAsync()
@@ -84,6 +106,27 @@ public sealed class World : IAsyncLifetime
             description = "Those who live here and came twice.",
             rule = new { and = new object[] { new { field = "city", op = "eq", value = "Berlin" }, new { tag = "regular" } } },
         }));
+    }
+
+    private async Task AddAccountsAsync()
+    {
+        AccountId = (await PlatformVisitor.AddUserAsync(App, Roles.Approver)).Id;
+        await App.WriteAsync(db =>
+        {
+            Welcome = App.Service<Invitations>().Add(db, "hana@noodles.example", Roles.Author, Actor.Cli, Invitations.ValidFor);
+            return Task.CompletedTask;
+        });
+    }
+
+    private async Task FindIdsAsync()
+    {
+        await using var db = App.Database.Open(Live.Id);
+        PersonId = await db.Subscribers.Where(s => s.Address.Normalised == "p7@people.example").Select(s => s.Id).SingleAsync();
+        TagId = await db.Tags.Where(t => t.Name == "newsletter").Select(t => t.Id).SingleAsync();
+        FieldId = await db.Fields.Where(f => f.Key == "city").Select(f => f.Id).SingleAsync();
+        SegmentId = await db.Segments.Select(s => s.PublicId).SingleAsync();
+        LayoutId = await db.Layouts.Select(l => l.PublicId).SingleAsync();
+        KeyId = await db.ApiKeys.Select(k => k.Id).SingleAsync();
     }
 
     private async Task AddBroadcastsAsync()

@@ -7,7 +7,7 @@ namespace Ekiben.Broadcasts.Pages;
 internal static class BroadcastFrames
 {
     public static void MapBroadcastFrames(this IEndpointRouteBuilder app) =>
-        app.MapGet("/broadcasts/{id:long}/preview", ShowAsync).RequireAuthorization();
+        app.MapGet("/broadcasts/{id:long}/preview", ShowAsync).RequireAuthorization(Accounts.Policies.Look);
 
     private static async Task<IResult> ShowAsync(
         long id, long person, HttpContext http, BroadcastReview review, MessagePreviews previews, CancellationToken cancel, bool images = false, bool dark = false)

@@ -8,8 +8,8 @@ internal static class MailboxFrames
 {
     public static void MapMailboxFrames(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/mailbox/{id:long}/html", HtmlAsync).RequireAuthorization();
-        app.MapGet("/mailbox/{id:long}/raw", RawAsync).RequireAuthorization();
+        app.MapGet("/mailbox/{id:long}/html", HtmlAsync).RequireAuthorization(Accounts.Policies.Look);
+        app.MapGet("/mailbox/{id:long}/raw", RawAsync).RequireAuthorization(Accounts.Policies.Look);
     }
 
     private static async Task<IResult> HtmlAsync(long id, string site, HttpContext http, MailboxReading mailboxes, CancellationToken cancel, bool images = false) =>

@@ -118,6 +118,57 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.ToTable("audit_log", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Accounts.Invitation", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("created_by")
+                        .UseCollation("C");
+
+                    b.Property<string>("Email")
+                        .HasColumnType("text")
+                        .HasColumnName("email")
+                        .UseCollation("C");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Role")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("role")
+                        .UseCollation("C");
+
+                    b.Property<byte[]>("TokenHash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("token_hash");
+
+                    b.Property<long?>("UsedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("used_at");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("TokenHash")
+                        .IsUnique();
+
+                    b.ToTable("invitations", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Accounts.LoginLink", b =>
                 {
                     b.Property<long>("Id")
@@ -184,6 +235,11 @@ namespace Ekiben.Storage.Postgres.Migrations
 
                     b.Property<long?>("LockoutEnd")
                         .HasColumnType("bigint");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .UseCollation("C");
 
                     b.Property<string>("NormalizedEmail")
                         .HasMaxLength(256)
@@ -572,6 +628,63 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.HasIndex("BroadcastId", "Id");
 
                     b.ToTable("rehearsals", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Delivery.StoredRelay", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<int>("Connections")
+                        .HasColumnType("integer")
+                        .HasColumnName("connections");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("host")
+                        .UseCollation("C");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name")
+                        .UseCollation("C");
+
+                    b.Property<int>("Port")
+                        .HasColumnType("integer")
+                        .HasColumnName("port");
+
+                    b.Property<string>("ProtectedPassword")
+                        .HasColumnType("text")
+                        .HasColumnName("protected_password")
+                        .UseCollation("C");
+
+                    b.Property<string>("Tls")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("tls");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("updated_at");
+
+                    b.Property<string>("UserName")
+                        .HasColumnType("text")
+                        .HasColumnName("user_name")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("relays", (string)null);
                 });
 
             modelBuilder.Entity("Ekiben.Domains.DomainKey", b =>
@@ -967,6 +1080,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnType("boolean")
                         .HasColumnName("recognizes_repetitions");
 
+                    b.Property<long?>("RelayId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("relay_id");
+
                     b.Property<bool>("RelaySigns")
                         .HasColumnType("boolean")
                         .HasColumnName("relay_signs");
@@ -1100,6 +1217,9 @@ namespace Ekiben.Storage.Postgres.Migrations
 
                     b.HasIndex("SiteId", "Uuid")
                         .IsUnique();
+
+                    b.HasIndex(new[] { "SiteId", "Id" }, "ix_subscribers_unsubscribed")
+                        .HasFilter("unsubscribed_at IS NOT NULL");
 
                     b.ToTable("subscribers", (string)null);
                 });

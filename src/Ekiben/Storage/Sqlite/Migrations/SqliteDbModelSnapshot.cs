@@ -104,6 +104,52 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.ToTable("audit_log", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Accounts.Invitation", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_by");
+
+                    b.Property<string>("Email")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("email");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Role")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("role");
+
+                    b.Property<byte[]>("TokenHash")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("token_hash");
+
+                    b.Property<long?>("UsedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("used_at");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("TokenHash")
+                        .IsUnique();
+
+                    b.ToTable("invitations", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Accounts.LoginLink", b =>
                 {
                     b.Property<long>("Id")
@@ -164,6 +210,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
 
                     b.Property<long?>("LockoutEnd")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
 
                     b.Property<string>("NormalizedEmail")
                         .HasMaxLength(256)
@@ -518,6 +568,57 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.HasIndex("BroadcastId", "Id");
 
                     b.ToTable("rehearsals", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Delivery.StoredRelay", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<int>("Connections")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("connections");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<int>("Port")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("port");
+
+                    b.Property<string>("ProtectedPassword")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("protected_password");
+
+                    b.Property<string>("Tls")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("tls");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
+                    b.Property<string>("UserName")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("user_name");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("relays", (string)null);
                 });
 
             modelBuilder.Entity("Ekiben.Domains.DomainKey", b =>
@@ -876,6 +977,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("recognizes_repetitions");
 
+                    b.Property<long?>("RelayId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("relay_id");
+
                     b.Property<bool>("RelaySigns")
                         .HasColumnType("INTEGER")
                         .HasColumnName("relay_signs");
@@ -1001,6 +1106,9 @@ namespace Ekiben.Storage.Sqlite.Migrations
 
                     b.HasIndex("SiteId", "Uuid")
                         .IsUnique();
+
+                    b.HasIndex(new[] { "SiteId", "Id" }, "ix_subscribers_unsubscribed")
+                        .HasFilter("unsubscribed_at IS NOT NULL");
 
                     b.ToTable("subscribers", (string)null);
                 });

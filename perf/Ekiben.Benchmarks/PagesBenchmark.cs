@@ -1,0 +1,192 @@
+using System.Globalization;
+using Ekiben.Accounts;
+using Ekiben.Broadcasts;
+using Ekiben.Mail;
+using Ekiben.Sites;
+using Ekiben.Storage;
+using Ekiben.Subscribers;
+using Ekiben.Templates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Authorization;
+using Microsoft.AspNetCore.Components.Routing;
+using Microsoft.AspNetCore.Components.Web;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Ekiben.Benchmarks;
+
+/// <summary>
+/// How long the platform's pages take to their first complete render with many people and broadcasts: each is rendered as a circuit renders it,
+/// with its own queries, but for the network and the browser. What a page fills in afterwards ("counting…") is not waited for, as people don't.
+/// </summary>
+internal static class PagesBenchmark
+{
+    private const int Rounds = 5;
+    private const double BarMilliseconds = 300;
+
+    public static async Task<int> RunAsync(int people, int broadcasts, TimeProvider clock)
+    {
+        var folder = Directory.CreateTempSubdirectory("ekiben-pages-").FullName;
+        try
+        {
+            await using var app = EkibenBuilder.Build(new EkibenOptions { DataFolder = folder, Clock = clock, RunEngine = false, Urls = "http://127.0.0.1:0" });
+            await app.Services.GetRequiredService<Database>().MigrateAsync(default);
+            var site = await SeedAsync(app.Services, people, broadcasts, clock);
+            return await MeasureAsync(app, site, clock);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static async Task<int> MeasureAsync(WebApplication app, Seeded seeded, TimeProvider clock)
+    {
+        Console.WriteLine("| page | first ms | median ms (range) |");
+        Console.WriteLine("|---|---|---|");
+        var slow = 0;
+        foreach (var (route, page) in Pages())
+        {
+            var (path, values) = Fill(route, seeded);
+            var first = await RenderAsync(app, page, path, values, seeded, clock);
+            var rounds = new Rounds();
+            for (var i = 0; i < Rounds; i++)
+            {
+                rounds.Add(await RenderAsync(app, page, path, values, seeded, clock));
+            }
+
+            slow += first > BarMilliseconds ? 1 : 0;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {route} | {first:0} | {rounds.Shown("0")} |"));
+        }
+
+        Console.WriteLine(slow == 0 ? $"every first render within {BarMilliseconds} ms" : $"{slow} first renders above {BarMilliseconds} ms");
+        return slow == 0 ? 0 : 1;
+    }
+
+    /// <summary>Milliseconds from the address to the page's markup.</summary>
+    private static async Task<double> RenderAsync(WebApplication app, Type page, string path, Dictionary<string, object?> values, Seeded seeded, TimeProvider clock)
+    {
+        await using var scope = app.Services.CreateAsyncScope();
+        var user = await scope.ServiceProvider.GetRequiredService<UserManager<User>>().FindByIdAsync(seeded.UserId);
+        var principal = await scope.ServiceProvider.GetRequiredService<IUserClaimsPrincipalFactory<User>>().CreateAsync(user!);
+        ((IHostEnvironmentAuthenticationStateProvider)scope.ServiceProvider.GetRequiredService<AuthenticationStateProvider>())
+            .SetAuthenticationState(Task.FromResult(new AuthenticationState(principal)));
+        ((IHostEnvironmentNavigationManager)scope.ServiceProvider.GetRequiredService<NavigationManager>())
+            .Initialize("http://127.0.0.1/", "http://127.0.0.1" + path);
+        await using var renderer = new HtmlRenderer(scope.ServiceProvider, scope.ServiceProvider.GetRequiredService<ILoggerFactory>());
+        var from = clock.GetTimestamp();
+        var length = await renderer.Dispatcher.InvokeAsync(async () =>
+            (await renderer.RenderComponentAsync(page, ParameterView.FromDictionary(values))).ToHtmlString().Length);
+        var took = clock.GetElapsedTime(from).TotalMilliseconds;
+        return length > 0 ? took : throw new InvalidOperationException($"{path} rendered nothing");
+    }
+
+    /// <summary>Every page that a log-in opens, by its route.</summary>
+    private static IEnumerable<(string Route, Type Page)> Pages() => typeof(EkibenBuilder).Assembly.GetTypes()
+        .Where(type => type.IsAssignableTo(typeof(IComponent)) && !type.GetCustomAttributes(typeof(Microsoft.AspNetCore.Authorization.AllowAnonymousAttribute), true).Any())
+        .SelectMany(type => type.GetCustomAttributes(typeof(RouteAttribute), false).Cast<RouteAttribute>().Select(route => (route.Template, type)))
+        .OrderBy(page => page.Template, StringComparer.Ordinal);
+
+    /// <summary>The route with something there in each place, the site beside it.</summary>
+    private static (string Path, Dictionary<string, object?> Values) Fill(string route, Seeded seeded)
+    {
+        var values = new Dictionary<string, object?>();
+        var path = route;
+        foreach (var (place, name, value) in (IEnumerable<(string, string, object)>)
+        [
+            ("{Number:long}", "Number", seeded.Broadcast),
+            ("{Id:long}", "Id", route.StartsWith("/subscribers", StringComparison.Ordinal) ? seeded.Person : 1L),
+            ("{PublicId}", "PublicId", route.StartsWith("/layouts", StringComparison.Ordinal) ? seeded.Layout : seeded.Segment),
+            ("{Uuid}", "Uuid", seeded.Site.Uuid),
+            ("{Id}", "Id", seeded.UserId),
+        ])
+        {
+            if (path.Contains(place, StringComparison.Ordinal))
+            {
+                path = path.Replace(place, value.ToString(), StringComparison.Ordinal);
+                values[name] = value;
+            }
+        }
+
+        return (path + "?site=" + seeded.Site.Uuid, values);
+    }
+
+    private static async Task<Seeded> SeedAsync(IServiceProvider services, int people, int broadcasts, TimeProvider clock)
+    {
+        var database = services.GetRequiredService<Database>();
+        var now = clock.GetUtcNow();
+        var site = (await NewSite.CreateAsync(database, "Noodle House", false, "Europe/Berlin", Actor.Cli, now, default)).Site;
+        await ImportAsync(services, database, site.Id, people, now);
+        var userId = "";
+        var (layout, segment) = ("layout_aaaaaaaaaaaa", "segment_aaaaaaaaaaaa");
+        await using (var scope = services.CreateAsyncScope())
+        {
+            var user = new User { UserName = "ann@example.com", Email = "ann@example.com", CreatedAt = now };
+            await scope.ServiceProvider.GetRequiredService<UserManager<User>>().CreateAsync(user);
+            userId = user.Id;
+        }
+
+        await using var db = database.OpenEverySite();
+        await using var write = await database.BeginWriteAsync(db, default);
+        await UserRoles.SetAsync(db, userId, Roles.Owner, default);
+        db.Authors.Add(new Author { SiteId = site.Id, Email = "news@example.com", Name = "News", CreatedAt = now });
+        db.Layouts.Add(new Layout { SiteId = site.Id, PublicId = layout, Name = "House", Html = "<p>{{ content }}</p>", CreatedAt = now, UpdatedAt = now });
+        db.Segments.Add(new Segments.Segment { SiteId = site.Id, PublicId = segment, Name = "Berlin", Rule = """{"field":"city","op":"eq","value":"Berlin"}""", CreatedAt = now, UpdatedAt = now });
+        var statuses = Enum.GetValues<BroadcastStatus>();
+        for (var i = 0; i < broadcasts; i++)
+        {
+            // One draft in fifty, and most of them sent, as after some years.
+            db.Broadcasts.Add(new Broadcast
+            {
+                SiteId = site.Id,
+                Name = string.Create(CultureInfo.InvariantCulture, $"Letter {i}"),
+                Subject = "Hello {{ visitor.first_name }}",
+                Content = "<p>Hello {{ visitor.first_name }}</p>",
+                Type = "html",
+                FromEmail = "news@example.com",
+                FromName = "News",
+                InclusiveTags = "newsletter",
+                Status = i % 50 == 0 ? BroadcastStatus.Draft : i % 50 < 40 ? BroadcastStatus.Sent : statuses[i % statuses.Length] is BroadcastStatus.Sending ? BroadcastStatus.Sent : statuses[i % statuses.Length],
+                CreatedBy = "key:first",
+                CreatedAt = now,
+                UpdatedAt = now,
+            });
+        }
+
+        await db.SaveChangesAsync();
+        await write.CommitAsync(default);
+        var draft = await db.Broadcasts.Where(b => b.Status == BroadcastStatus.Draft).Select(b => b.Id).FirstAsync();
+        var person = await db.Subscribers.OrderByDescending(s => s.Id).Select(s => s.Id).FirstAsync();
+        return new Seeded(site, userId, draft.Value, person.Value, layout, segment);
+    }
+
+    private static async Task ImportAsync(IServiceProvider services, Database database, SiteId site, int people, DateTimeOffset now)
+    {
+        var (import, key) = (services.GetRequiredService<SubscriberImport>(), services.GetRequiredService<InstanceKey>());
+        using var city = System.Text.Json.JsonDocument.Parse("\"Berlin\"");
+        foreach (var numbers in Enumerable.Range(1, people).Chunk(SubscriberImport.MaxRecords))
+        {
+            await using var db = database.Open(site);
+            await using var write = await database.BeginWriteAsync(db, default);
+            var records = numbers.Select(number =>
+            {
+                _ = EmailAddress.TryParse(string.Create(CultureInfo.InvariantCulture, $"person{number}@people.example"), out var address, out _);
+                return new SubscriberRecord
+                {
+                    Address = address,
+                    Hash = AddressHash.Of(key, address.Normalised),
+                    FirstName = "Ann",
+                    AddTags = number % 1000 == 0 ? ["newsletter", "rare"] : ["newsletter"],
+                    Fields = number % 3 == 0 ? [KeyValuePair.Create("city", city.RootElement)] : [],
+                };
+            }).ToArray();
+            await import.ImportAsync(db, site, records, now, default);
+            await write.CommitAsync(default);
+        }
+    }
+
+    private sealed record Seeded(Site Site, string UserId, long Broadcast, long Person, string Layout, string Segment);
+}
