@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using Ekiben.Accounts;
 using Ekiben.Sites;
-using Ekiben.Storage;
 using Ekiben.Storage.Sqlite;
 using Ekiben.Web;
 using Microsoft.Extensions.DependencyInjection;

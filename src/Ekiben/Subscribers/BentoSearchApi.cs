@@ -197,6 +197,12 @@ internal static class BentoSearchApi
             return $"\"{name}\" must be a text, a number, true or false.";
         }
 
+        if (name.Contains('\0', StringComparison.Ordinal) || (wanted is string text && text.Contains('\0', StringComparison.Ordinal)))
+        {
+            // No stored text has it, and PostgreSQL takes none that does.
+            return "A filter must not contain NUL.";
+        }
+
         rules.Add(new SegmentRule.FieldIs(name, FieldTest.Equal, wanted));
         return null;
     }

@@ -60,6 +60,16 @@ public sealed class When_requests_are_nonsense
 
             var before = Version(watch);
             var (status, text, problem) = await SendAsync(client, message);
+            if (problem is not null && request.ToMessage(app.Address) is { } again)
+            {
+                // A connection that the server had closed meanwhile is nobody's fault: a new one must do.
+                using (again)
+                {
+                    again.Headers.ConnectionClose = true;
+                    (status, text, problem) = await SendAsync(client, again);
+                }
+            }
+
             if (status is 0 && problem is null)
             {
                 continue;

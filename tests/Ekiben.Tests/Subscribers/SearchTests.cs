@@ -44,6 +44,17 @@ public sealed class SearchTests(EkibenApp app)
         Assert.Equal(names, Names(await site.SendAsync(HttpMethod.Get, "/api/v1/fetch/search", body)));
     }
 
+    [Theory]
+    [InlineData("\\")]
+    [InlineData("a\"b")]
+    [InlineData("a.b[0]")]
+    public async Task A_field_may_be_called_anything(string key)
+    {
+        var site = await app.AddSiteAsync();
+        await site.ImportAsync(new Dictionary<string, object> { ["email"] = "a@example.com", [key] = 5 }, new Dictionary<string, object> { ["email"] = "b@example.com", [key] = 6 });
+        Assert.Equal(1, (await site.PostAsync("/api/v1/fetch/search", new Dictionary<string, object> { [key] = 5 })).Json.GetProperty("data").GetArrayLength());
+    }
+
     [Fact]
     public async Task A_page_has_100_people_and_the_next_one_the_rest()
     {

@@ -152,10 +152,7 @@ internal sealed class SqliteAudienceSql : AudienceSql
     /// <summary>1 when a template finds nothing there, or blanks only.</summary>
     public override string IsBlank(SubscriberField field)
     {
-        // A quote or backslash cannot be part of a JSON path's label; such keys are compared as they are.
-        var custom = field.Name.AsSpan().IndexOfAny('"', '\\') < 0
-            ? $"json_extract(s.fields, {Parameter($"$.\"{field.Name}\"")})"
-            : $"(SELECT e.value FROM json_each(s.fields) e WHERE e.key = {Parameter(field.Name)})";
+        var custom = Custom(field.Name);
         var value = (field.IsCustom, field.Name) switch
         {
             (true, _) => custom,
@@ -187,6 +184,11 @@ internal sealed class SqliteAudienceSql : AudienceSql
         _ => throw new InvalidOperationException($"no SQL for {rule.GetType().Name}"),
     };
 
+    /// <summary>A custom field. A quote or backslash cannot be part of a JSON path's label; such keys are compared as they are.</summary>
+    private string Custom(string key) => key.AsSpan().IndexOfAny('"', '\\') < 0
+        ? $"json_extract(s.fields, {Parameter($"$.\"{key}\"")})"
+        : $"(SELECT e.value FROM json_each(s.fields) e WHERE e.key = {Parameter(key)})";
+
     private string Field(SegmentRule.FieldIs field)
     {
         var column = field.Name switch
@@ -198,7 +200,7 @@ internal sealed class SqliteAudienceSql : AudienceSql
             "updated_at" => "s.updated_at",
             "unsubscribed_at" => "s.unsubscribed_at",
             "last_event_at" => "(SELECT MAX(e.at) FROM events e WHERE e.subscriber_id = s.id)",
-            _ => $"json_extract(s.fields, {Parameter("$.\"" + field.Name.Replace("\"", "", StringComparison.Ordinal) + "\"")})",
+            _ => Custom(field.Name),
         };
         if (field.Test is FieldTest.Exists)
         {
