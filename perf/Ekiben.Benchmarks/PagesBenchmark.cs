@@ -10,7 +10,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.Components.Routing;
-using Microsoft.AspNetCore.Components.Web;
+using Microsoft.AspNetCore.Components.HtmlRendering.Infrastructure;
+using Microsoft.AspNetCore.Components.RenderTree;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,18 +22,19 @@ namespace Ekiben.Benchmarks;
 /// <summary>
 /// How long the platform's pages take to their first complete render with many people and broadcasts: each is rendered as a circuit renders it,
 /// with its own queries, but for the network and the browser. What a page fills in afterwards ("counting…") is not waited for, as people don't.
+/// The bar is for a program that has shown the page once; the time of that once, which is mostly the compiler's, stands beside it.
 /// </summary>
 internal static class PagesBenchmark
 {
-    private const int Rounds = 5;
+    private const int RoundsOfEach = 5;
     private const double BarMilliseconds = 300;
 
-    public static async Task<int> RunAsync(int people, int broadcasts, TimeProvider clock)
+    public static async Task<int> RunAsync(int people, int broadcasts, string? postgres, TimeProvider clock)
     {
         var folder = Directory.CreateTempSubdirectory("ekiben-pages-").FullName;
         try
         {
-            await using var app = EkibenBuilder.Build(new EkibenOptions { DataFolder = folder, Clock = clock, RunEngine = false, Urls = "http://127.0.0.1:0" });
+            await using var app = EkibenBuilder.Build(new EkibenOptions { DataFolder = folder, Clock = clock, RunEngine = false, Urls = "http://127.0.0.1:0", Database = postgres });
             await app.Services.GetRequiredService<Database>().MigrateAsync(default);
             var site = await SeedAsync(app.Services, people, broadcasts, clock);
             return await MeasureAsync(app, site, clock);
@@ -45,29 +47,31 @@ internal static class PagesBenchmark
 
     private static async Task<int> MeasureAsync(WebApplication app, Seeded seeded, TimeProvider clock)
     {
-        Console.WriteLine("| page | first ms | median ms (range) |");
-        Console.WriteLine("|---|---|---|");
+        Console.WriteLine("| page | ms: median (range) of 5 | of them slowest to all its figures | once cold |");
+        Console.WriteLine("|---|---|---|---|");
         var slow = 0;
         foreach (var (route, page) in Pages())
         {
             var (path, values) = Fill(route, seeded);
-            var first = await RenderAsync(app, page, path, values, seeded, clock);
-            var rounds = new Rounds();
-            for (var i = 0; i < Rounds; i++)
+            var cold = await RenderAsync(app, page, path, values, seeded, clock);
+            var (rounds, whole) = (new Rounds(), 0.0);
+            for (var i = 0; i < RoundsOfEach; i++)
             {
-                rounds.Add(await RenderAsync(app, page, path, values, seeded, clock));
+                var (first, all) = await RenderAsync(app, page, path, values, seeded, clock);
+                rounds.Add(first);
+                whole = Math.Max(whole, all);
             }
 
-            slow += first > BarMilliseconds ? 1 : 0;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {route} | {first:0} | {rounds.Shown("0")} |"));
+            slow += rounds.Median > BarMilliseconds ? 1 : 0;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {route} | {rounds.Shown("0")} | {whole:0} | {cold.First:0} |"));
         }
 
-        Console.WriteLine(slow == 0 ? $"every first render within {BarMilliseconds} ms" : $"{slow} first renders above {BarMilliseconds} ms");
+        Console.WriteLine(slow == 0 ? $"every page within {BarMilliseconds} ms" : $"{slow} pages above {BarMilliseconds} ms");
         return slow == 0 ? 0 : 1;
     }
 
-    /// <summary>Milliseconds from the address to the page's markup.</summary>
-    private static async Task<double> RenderAsync(WebApplication app, Type page, string path, Dictionary<string, object?> values, Seeded seeded, TimeProvider clock)
+    /// <summary>Milliseconds from the address to markup with a heading that is not "Reading…", and to all that the page's own reading brings.</summary>
+    private static async Task<(double First, double All)> RenderAsync(WebApplication app, Type page, string path, Dictionary<string, object?> values, Seeded seeded, TimeProvider clock)
     {
         await using var scope = app.Services.CreateAsyncScope();
         var user = await scope.ServiceProvider.GetRequiredService<UserManager<User>>().FindByIdAsync(seeded.UserId);
@@ -76,17 +80,14 @@ internal static class PagesBenchmark
             .SetAuthenticationState(Task.FromResult(new AuthenticationState(principal)));
         ((IHostEnvironmentNavigationManager)scope.ServiceProvider.GetRequiredService<NavigationManager>())
             .Initialize("http://127.0.0.1/", "http://127.0.0.1" + path);
-        await using var renderer = new HtmlRenderer(scope.ServiceProvider, scope.ServiceProvider.GetRequiredService<ILoggerFactory>());
-        var from = clock.GetTimestamp();
-        var length = await renderer.Dispatcher.InvokeAsync(async () =>
-            (await renderer.RenderComponentAsync(page, ParameterView.FromDictionary(values))).ToHtmlString().Length);
-        var took = clock.GetElapsedTime(from).TotalMilliseconds;
-        return length > 0 ? took : throw new InvalidOperationException($"{path} rendered nothing");
+        await using var renderer = new FirstRender(scope.ServiceProvider, clock);
+        await renderer.Dispatcher.InvokeAsync(() => renderer.BeginRenderingComponent(page, ParameterView.FromDictionary(values)).QuiescenceTask);
+        return (renderer.First ?? throw new InvalidOperationException($"{path} showed no heading"), renderer.Elapsed);
     }
 
     /// <summary>Every page that a log-in opens, by its route.</summary>
     private static IEnumerable<(string Route, Type Page)> Pages() => typeof(EkibenBuilder).Assembly.GetTypes()
-        .Where(type => type.IsAssignableTo(typeof(IComponent)) && !type.GetCustomAttributes(typeof(Microsoft.AspNetCore.Authorization.AllowAnonymousAttribute), true).Any())
+        .Where(type => type.IsAssignableTo(typeof(IComponent)) && type.GetCustomAttributes(typeof(Microsoft.AspNetCore.Authorization.AllowAnonymousAttribute), true).Length == 0)
         .SelectMany(type => type.GetCustomAttributes(typeof(RouteAttribute), false).Cast<RouteAttribute>().Select(route => (route.Template, type)))
         .OrderBy(page => page.Template, StringComparer.Ordinal);
 
@@ -185,6 +186,32 @@ internal static class PagesBenchmark
             }).ToArray();
             await import.ImportAsync(db, site, records, now, default);
             await write.CommitAsync(default);
+        }
+    }
+
+    /// <summary>Renders into nothing and notes when there was first something to read.</summary>
+    private sealed class FirstRender(IServiceProvider services, TimeProvider clock) : StaticHtmlRenderer(services, services.GetRequiredService<ILoggerFactory>())
+    {
+        private readonly long _from = clock.GetTimestamp();
+
+        public double? First { get; private set; }
+
+        public double Elapsed => clock.GetElapsedTime(_from).TotalMilliseconds;
+
+#pragma warning disable BL0006 // The batch is not looked into.
+        protected override Task UpdateDisplayAsync(in RenderBatch renderBatch)
+#pragma warning restore BL0006
+        {
+            if (First is null)
+            {
+                using var html = new StringWriter(CultureInfo.InvariantCulture);
+                // The page itself: the first component that the renderer was given.
+                WriteComponentHtml(0, html);
+                var text = html.ToString();
+                First = text.Contains("<h1", StringComparison.Ordinal) && !text.Contains(">Reading…<", StringComparison.Ordinal) ? Elapsed : null;
+            }
+
+            return Task.CompletedTask;
         }
     }
 

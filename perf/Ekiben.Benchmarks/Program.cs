@@ -17,13 +17,14 @@ return args switch
     ["hostile", var rounds, var milliseconds] => HostileBenchmark.Run(
         clock, int.Parse(rounds, CultureInfo.InvariantCulture), TimeSpan.FromMilliseconds(int.Parse(milliseconds, CultureInfo.InvariantCulture))),
     ["subscribers"] => await SubscribersBenchmark.RunAsync(clock),
-    ["pages"] => await PagesBenchmark.RunAsync(1_000_000, 2_000, clock),
-    ["pages", var people] => await PagesBenchmark.RunAsync(int.Parse(people, CultureInfo.InvariantCulture), 2_000, clock),
+    ["pages"] => await PagesBenchmark.RunAsync(1_000_000, 2_000, null, clock),
+    ["pages", var people] => await PagesBenchmark.RunAsync(int.Parse(people, CultureInfo.InvariantCulture), 2_000, null, clock),
+    ["pages", var people, var postgres] => await PagesBenchmark.RunAsync(int.Parse(people, CultureInfo.InvariantCulture), 2_000, postgres, clock),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds> | mail | hostile [<rounds> <milliseconds of a slice>] | subscribers | pages [<people>]");
+    Console.Error.WriteLine("usage: Ekiben.Benchmarks liquid | liquid-fuzz <seconds> | mail | hostile [<rounds> <milliseconds of a slice>] | subscribers | pages [<people> [<PostgreSQL connection>]]");
     return 2;
 }

@@ -21,9 +21,11 @@ internal static class ServeCommand
             Failpoints.Arm();
             using var held = await ServeLock.TakeAsync(options, cancel);
             await using var server = await RunningServer.StartAsync(options, held, cancel);
+            // Made before anybody is told that it listens: after that line nothing changes by itself.
+            var first = await server.App.Services.GetRequiredService<Accounts.Invitations>().FirstOwnerAsync(cancel);
             Console.Out.WriteLine($"ekiben: listening on {server.Address}");
             await Console.Out.FlushAsync(CancellationToken.None);
-            if (await server.App.Services.GetRequiredService<Accounts.Invitations>().FirstOwnerAsync(cancel) is { } first)
+            if (first is not null)
             {
                 Console.Error.WriteLine($"ekiben: make the first account at {server.Address}{first} (once, within 24 hours)");
             }

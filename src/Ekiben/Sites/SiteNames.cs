@@ -15,7 +15,9 @@ internal static class SiteNames
             ? null
             : "A time zone is an IANA name such as Europe/Berlin or UTC.";
 
-    /// <summary>For choosing: the names that have a place in them, and UTC.</summary>
-    public static IReadOnlyList<string> Zones { get; } =
-        ["UTC", .. TimeZoneInfo.GetSystemTimeZones().Select(zone => zone.Id).Where(id => id.Contains('/', StringComparison.Ordinal) && !id.StartsWith("Etc/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    /// <summary>For choosing: the names that have a place in them, and UTC. Slow the first time.</summary>
+    public static IReadOnlyList<string> Zones => Known.Value;
+
+    private static readonly Lazy<IReadOnlyList<string>> Known = new(() =>
+        ["UTC", .. TimeZoneInfo.GetSystemTimeZones().Select(zone => zone.Id).Where(id => id.Contains('/', StringComparison.Ordinal) && !id.StartsWith("Etc/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)]);
 }

@@ -1,6 +1,5 @@
 using Ekiben.Accounts;
 using Ekiben.Browser.Tests.Fixture;
-using Ekiben.Storage;
 using Ekiben.Tests.Fixture;
 using Microsoft.EntityFrameworkCore;
 using static Microsoft.Playwright.Assertions;

@@ -24,7 +24,7 @@ public sealed class RuleDraftTests
     }
 
     [Theory]
-    [InlineData("12", 12L)]
+    [InlineData("12", 12.0)]
     [InlineData("1.5", 1.5)]
     [InlineData("true", true)]
     [InlineData("Berlin", "Berlin")]

@@ -19,7 +19,7 @@ public sealed class RolesTests(EkibenApp app)
         ["/broadcasts/{Number:long}/recipients"] = Policies.Look,
         ["/broadcasts/{Number:long}/left-out"] = Policies.Look,
         ["/mailbox"] = Policies.Look,
-        ["/mailbox/{Id:long}"] = Policies.Look,
+        ["/mailbox/{Number:long}"] = Policies.Look,
         ["/subscribers"] = Policies.Look,
         ["/subscribers/new"] = Policies.Look,
         ["/subscribers/{Id:long}"] = Policies.Look,
