@@ -50,9 +50,10 @@ internal sealed class Preflight(Database database, Audiences audiences, RiskMark
                 "segment_gone", FindingLevel.Blocker, "The segment of this broadcast is gone: choose another one.", "Choose whom", Edit(broadcast)));
         }
 
-        AddAudience(findings, broadcast, count);
         if (isDeep)
         {
+            // A program may approve what reaches nobody: it closes at once with that reason (ledger.md rule 6).
+            AddAudience(findings, broadcast, count);
             await AddContentAsync(findings, db, broadcast, site, rule, cancel);
             await AddUnknownTagsAsync(findings, broadcast, rule, cancel);
             AddTimes(findings, broadcast, site, count.Recipients);
