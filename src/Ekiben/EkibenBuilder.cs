@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
+using Ekiben.Domains;
 using Ekiben.Feedback;
 using Ekiben.Instances;
 using Ekiben.Mailbox;
@@ -89,6 +90,11 @@ internal static class EkibenBuilder
             .AddRoles<IdentityRole>()
             .AddEntityFrameworkStores<Db>()
             .AddSignInManager();
+
+        // Sending domains
+        services.AddSingleton<DomainKeys>();
+        services.AddSingleton<DomainSigning>();
+        services.AddSingleton<DomainActions>();
 
         // Broadcasts
         services.AddSingleton<EngineSignal>();

@@ -29,6 +29,8 @@ internal static partial class Linter
         }
         var names = header.Where(line => line[0] is not (' ' or '\t')).Select(line => line[..line.IndexOf(':', StringComparison.Ordinal)]).ToList();
         foreach (var name in Once) Assert.Single(names, name);
+        // A message may have a signature for each kind of key.
+        names.RemoveAll(name => name == "DKIM-Signature");
         Assert.Equal(names.Count, names.Distinct(StringComparer.OrdinalIgnoreCase).Count());
         Assert.DoesNotContain("X-Mailer", names);
         Assert.Contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click", header);

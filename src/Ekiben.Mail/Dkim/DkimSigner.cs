@@ -5,17 +5,13 @@ using System.Text;
 namespace Ekiben.Mail.Dkim;
 
 /// <summary>
-/// Signs messages for one domain: rsa-sha256, relaxed/relaxed (RFC 6376, RFC 8301). Signing is the last step of making a message and writes
-/// the signature before it. The same message gives the same octets: there is no <c>t=</c>, and the padding of RSA here has nothing random.
-/// There is no <c>l=</c> either: with it, anybody could add to what was signed (RFC 6376 §8.2). Costs no memory once its buffers have grown.
-/// Not thread-safe: one a sender. It owns the key.
+/// Signs messages for one domain: relaxed/relaxed (RFC 6376), rsa-sha256 (RFC 8301) and, where a second key is given, ed25519-sha256 (RFC 8463)
+/// for receivers that know it. Signing is the last step of making a message and writes the signatures before it. The same message gives the
+/// same octets: there is no <c>t=</c>, and neither algorithm has anything random here. There is no <c>l=</c> either: with it, anybody could
+/// add to what was signed (RFC 6376 §8.2). Costs no memory once its buffers have grown. Not thread-safe: one a sender. It owns the keys.
 /// </summary>
 public sealed class DkimSigner : IDisposable
 {
-    /// <summary>Bits a key must have: receivers refuse fewer than 1024, and RFC 8301 §3.2 wants 2048.</summary>
-    public const int MinKeyBits = 2048;
-
-    private const int MaxKeyBits = 4096;
     private const int LineLength = 76;
 
     /// <summary>
@@ -24,69 +20,80 @@ public sealed class DkimSigner : IDisposable
     /// </summary>
     private static readonly string[] Names =
     [
-        "from", "to", "subject", "date", "message-id", "reply-to", "list-id", "list-unsubscribe", "list-unsubscribe-post", "feedback-id",
+        "from", "to", "cc", "subject", "date", "message-id", "reply-to", "list-id", "list-unsubscribe", "list-unsubscribe-post", "feedback-id",
         "mime-version", "content-type", "content-transfer-encoding",
     ];
 
     private static readonly byte[][] SignedNames = [.. Names.Select(Encoding.ASCII.GetBytes)];
 
-    private readonly RSA _key;
-    private readonly byte[] _head;
+    private readonly DkimKey[] _keys;
+    private readonly byte[] _domain;
     private readonly ByteWriter _form = new(MessageBuffer.MaxOctets, "The message is longer than 8 MiB.");
     private readonly ByteWriter _signature = new(16 * 1024, "The signature is longer than 16 KiB.");
 
     /// <summary>A signer.</summary>
     /// <param name="domain">The signing domain (d=), as A-labels.</param>
-    /// <param name="selector">The selector (s=): the key's record is <c>selector._domainkey.domain</c>.</param>
-    /// <param name="key">A private key of 2048 to 4096 bits.</param>
-    /// <exception cref="ArgumentException">The domain or selector is no name in DNS, or the key has another size.</exception>
-    public DkimSigner(string domain, string selector, RSA key)
+    /// <param name="keys">One signature each; the first one's stands lowest.</param>
+    /// <exception cref="ArgumentException">The domain is no name in DNS, or there is no key.</exception>
+    public DkimSigner(string domain, params IReadOnlyList<DkimKey> keys)
     {
-        ArgumentNullException.ThrowIfNull(key);
+        ArgumentNullException.ThrowIfNull(keys);
         if (!IsName(domain)) throw new ArgumentException("The domain is not a name in DNS.", nameof(domain));
-        if (!IsName(selector)) throw new ArgumentException("The selector is not a name in DNS.", nameof(selector));
-        if (key.KeySize is < MinKeyBits or > MaxKeyBits) throw new ArgumentException("The key does not have 2048 to 4096 bits.", nameof(key));
-        _key = key;
-        _head = Encoding.ASCII.GetBytes($"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n d={domain};\r\n s={selector};\r\n h=");
+        if (keys.Count == 0) throw new ArgumentException("There is no key.", nameof(keys));
+        _keys = [.. keys];
+        _domain = Encoding.ASCII.GetBytes(domain);
     }
 
     /// <summary>Signs the message in the buffer, which is not signed by this signer yet.</summary>
-    /// <exception cref="RenderException">The message and its signature are longer than a message may be.</exception>
+    /// <exception cref="RenderException">The message and its signatures are longer than a message may be.</exception>
     public void Sign(MessageBuffer buffer)
     {
         ArgumentNullException.ThrowIfNull(buffer);
-        var message = buffer.Message.Written;
 
-        // 1. The body's hash (RFC 6376 §3.7).
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        // The body's hash (RFC 6376 §3.7), the same for every key.
+        Span<byte> bodyHash = stackalloc byte[SHA256.HashSizeInBytes];
         _form.Clear();
-        RelaxedForm.Body(message[buffer.HeaderLength..], _form);
-        SHA256.HashData(_form.Written, hash);
+        RelaxedForm.Body(buffer.Message.Written[buffer.HeaderLength..], _form);
+        SHA256.HashData(_form.Written, bodyHash);
 
-        // 2. The signed fields in the order of h=, then the signature's own field with an empty b= and without a line end.
+        // A signature does not cover the others: DKIM-Signature is no name of h=.
+        foreach (var key in _keys) Sign(buffer, key, bodyHash);
+    }
+
+    private void Sign(MessageBuffer buffer, DkimKey key, ReadOnlySpan<byte> bodyHash)
+    {
+        // 1. The signed fields in the order of h=, then the signature's own field with an empty b= and without a line end.
         _form.Clear();
         _signature.Clear();
-        _signature.Bytes(_head);
-        WriteFields(message[..(buffer.HeaderLength - 2)]);
+        _signature.Bytes("DKIM-Signature: v=1; a="u8);
+        _signature.Bytes(key.Algorithm);
+        _signature.Bytes("; c=relaxed/relaxed;\r\n d="u8);
+        _signature.Bytes(_domain);
+        _signature.Bytes(";\r\n s="u8);
+        foreach (var character in key.Selector) _signature.Byte((byte)character);
+        _signature.Bytes(";\r\n h="u8);
+        WriteFields(buffer.Message.Written[..(buffer.HeaderLength - 2)]);
         _signature.Bytes(";\r\n bh="u8);
-        WriteBase64(hash);
+        WriteBase64(bodyHash);
         _signature.Bytes(";\r\n b="u8);
         RelaxedForm.Header(_signature.Written, _form);
 
-        // 3. The signature over all that.
+        // 2. The signature over all that.
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(_form.Written, hash);
-        Span<byte> signed = stackalloc byte[MaxKeyBits / 8];
-        if (!_key.TrySignHash(hash, signed, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1, out var length))
-            throw new CryptographicException("The signature is longer than its key.");
-        WriteBase64(signed[..length]);
+        Span<byte> signed = stackalloc byte[DkimKey.MaxRsaBits / 8];
+        WriteBase64(signed[..key.Sign(hash, signed)]);
         _signature.Bytes("\r\n"u8);
 
         buffer.Message.Prepend(_signature.Written);
         buffer.HeaderLength += _signature.Length;
     }
 
-    /// <summary>Ends the key.</summary>
-    public void Dispose() => _key.Dispose();
+    /// <summary>Ends the keys.</summary>
+    public void Dispose()
+    {
+        foreach (var key in _keys) key.Dispose();
+    }
 
     /// <summary>Writes h= and the forms of the fields; of several with one name the lowest comes first (RFC 6376 §5.4.2).</summary>
     private void WriteFields(ReadOnlySpan<byte> header)
@@ -164,7 +171,8 @@ public sealed class DkimSigner : IDisposable
         }
     }
 
-    private static bool IsName(string? text) =>
+    /// <summary>A domain or selector as it stands in DNS, underscores included.</summary>
+    internal static bool IsName(string? text) =>
         text is { Length: > 0 and <= 253 } && text.Split('.').All(label =>
             label.Length is > 0 and <= 63 && label[0] != '-' && label[^1] != '-' && label.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
 }

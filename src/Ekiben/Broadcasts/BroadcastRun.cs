@@ -1,4 +1,5 @@
 using Ekiben.Delivery;
+using Ekiben.Domains;
 using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Storage;
@@ -10,7 +11,7 @@ namespace Ekiben.Broadcasts;
 /// THE story: one broadcast from its approval to its closed receipt.
 /// <list type="number">
 /// <item>Load it, and the approval that lets it go out.</item>
-/// <item>Check the manifest: its seal, and that nothing differs from what was approved.</item>
+/// <item>Check the manifest: its seal, that nothing differs from what was approved, and that the sender's key can be read.</item>
 /// <item>Start when it is due; hold it when it is too late or its audience moved.</item>
 /// <item>Freeze the audience, cut it into shards, write the six figures.</item>
 /// <item>Take the shards: from here on an older owner's claims touch nothing.</item>
@@ -21,12 +22,13 @@ namespace Ekiben.Broadcasts;
 /// </summary>
 internal sealed partial class BroadcastRun(
     BroadcastId id, Database database, Audiences audiences, SendQueue queue, SendingRequirements requirements, RelayPools relays,
-    MessageComposer composer, InstanceKey instanceKey, TimeProvider clock, ILogger<BroadcastRun> logger)
+    MessageComposer composer, DomainSigning domains, InstanceKey instanceKey, TimeProvider clock, ILogger<BroadcastRun> logger)
 {
     private Broadcast _broadcast = null!;
     private Site _site = null!;
     private Approval _approval = null!;
     private Manifest _manifest = null!;
+    private SigningState _signing = null!;
 
     /// <summary>What it is doing or waiting for, for people.</summary>
     public RunState State { get; } = new();
@@ -40,6 +42,7 @@ internal sealed partial class BroadcastRun(
     {
         if (!await LoadAsync(stop)
             || !await CheckManifestAsync(stop)
+            || !await FindKeyAsync(stop)
             || !await StartWhenDueAsync(stop)
             || !await FreezeAudienceAsync(stop))
         {
@@ -133,6 +136,19 @@ internal sealed partial class BroadcastRun(
         return false;
     }
 
+    /// <summary>Still 2. The key that signs, if the sender has one: a key that cannot be read holds, since unsigned is not what its owner asked for.</summary>
+    private async Task<bool> FindKeyAsync(CancellationToken cancel)
+    {
+        _signing = await domains.ForAsync(_site, _manifest.FromEmail, _broadcast.StartedAt, cancel);
+        if (_signing is not SigningState.KeyUnreadable unreadable)
+        {
+            return true;
+        }
+
+        await HoldAsync(unreadable.Sentence, cancel);
+        return false;
+    }
+
     /// <summary>3. True once it is sending; the caller comes back when a scheduled one is due.</summary>
     private async Task<bool> StartWhenDueAsync(CancellationToken cancel)
     {
@@ -202,10 +218,11 @@ internal sealed partial class BroadcastRun(
     /// <summary>6. True when no row can move any more.</summary>
     private async Task<bool> SendAsync(IReadOnlyList<TakenShard> shards, CancellationToken stop, CancellationToken abort)
     {
+        using var signer = (_signing as SigningState.Signed)?.OpenSigner();
         CompiledBroadcast compiled;
         try
         {
-            compiled = composer.Compile(_manifest, _broadcast.StartedAt!.Value);
+            compiled = composer.Compile(_manifest, _broadcast.StartedAt!.Value, signer);
         }
         catch (CompileException exception)
         {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Ekiben.Delivery;
+using Ekiben.Domains;
 using Ekiben.Instances;
 using Ekiben.Storage;
 
@@ -11,7 +12,7 @@ namespace Ekiben.Broadcasts;
 /// </summary>
 internal sealed partial class BroadcastsWorker(
     EkibenOptions options, Database database, SendQueue queue, SendingRequirements requirements, Audiences audiences, RelayPools relays,
-    MessageComposer composer, InstanceKey instanceKey, EngineSignal signal, InstanceGuard instance, IHostApplicationLifetime lifetime, TimeProvider clock, ILoggerFactory loggers)
+    MessageComposer composer, DomainSigning domains, InstanceKey instanceKey, EngineSignal signal, InstanceGuard instance, IHostApplicationLifetime lifetime, TimeProvider clock, ILoggerFactory loggers)
     : BackgroundService
 {
     /// <summary>How soon a change by another process (the command line on the same folder) is seen.</summary>
@@ -137,7 +138,7 @@ internal sealed partial class BroadcastsWorker(
     {
         var stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var run = new BroadcastRun(
-            item.Broadcast, database, audiences, queue, requirements, relays, composer, instanceKey, clock, loggers.CreateLogger<BroadcastRun>());
+            item.Broadcast, database, audiences, queue, requirements, relays, composer, domains, instanceKey, clock, loggers.CreateLogger<BroadcastRun>());
         run.Rate.Set(item.PerHour);
         var running = new Running(stop, run);
         _running[item.Broadcast] = running;

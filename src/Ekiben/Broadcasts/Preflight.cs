@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Ekiben.Delivery;
+using Ekiben.Domains;
 using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Storage;
@@ -15,7 +16,8 @@ namespace Ekiben.Broadcasts;
 /// Everything that can be known of a broadcast before it goes out, as one list of lines. What blocks is checked by the server whenever
 /// somebody approves; the rest takes a walk through the audience and is for people who look.
 /// </summary>
-internal sealed class Preflight(Database database, Audiences audiences, RiskMarks risks, MessageComposer composer, SendingRequirements requirements, TimeProvider clock)
+internal sealed class Preflight(
+    Database database, Audiences audiences, RiskMarks risks, MessageComposer composer, SendingRequirements requirements, DomainSigning signing, TimeProvider clock)
 {
     /// <summary>As fast as the relay takes is fine for a few thousand; beyond, providers slow down or block a sender they do not know.</summary>
     private const long ManyWithoutRate = 5_000;
@@ -50,6 +52,7 @@ internal sealed class Preflight(Database database, Audiences audiences, RiskMark
                 "segment_gone", FindingLevel.Blocker, "The segment of this broadcast is gone: choose another one.", "Choose whom", Edit(broadcast)));
         }
 
+        AddSigning(findings, site, await signing.ForAsync(site, broadcast.FromEmail, broadcast.StartedAt, cancel));
         if (isDeep)
         {
             // A program may approve what reaches nobody: it closes at once with that reason (ledger.md rule 6).
@@ -68,6 +71,21 @@ internal sealed class Preflight(Database database, Audiences audiences, RiskMark
         }
 
         return new PreflightReport(text, count, [.. findings.OrderByDescending(f => f.Level)]);
+    }
+
+    /// <summary>A key that cannot be read would hold it at its start; unsigned mail of a live site is worth a tick, since providers judge senders by it.</summary>
+    private static void AddSigning(List<PreflightFinding> findings, Site site, SigningState state)
+    {
+        var level = state switch
+        {
+            SigningState.KeyUnreadable => FindingLevel.Blocker,
+            SigningState.NoKey when !site.IsTest => FindingLevel.Warning,
+            _ => FindingLevel.Note,
+        };
+        if (state is SigningState.KeyUnreadable or SigningState.NoKey)
+        {
+            findings.Add(new PreflightFinding(state is SigningState.NoKey ? "unsigned" : "key_unreadable", level, state.Sentence));
+        }
     }
 
     private void AddAudience(List<PreflightFinding> findings, Broadcast broadcast, AudienceCount count)

@@ -1,5 +1,6 @@
 using Ekiben.Accounts;
 using Ekiben.Delivery;
+using Ekiben.Domains;
 using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Storage;
@@ -17,7 +18,7 @@ internal sealed record TestSendResult(string Address, bool Accepted, string Sent
 /// Sends a broadcast to typed addresses as one real person would get it: the same compiler, the same bytes path, the site's own relay.
 /// Nothing of it is in the ledger or a statistic, and its links are nobody's.
 /// </summary>
-internal sealed class TestSends(Database database, MessageComposer composer, RelayPools relays, SendingRequirements requirements, TimeProvider clock)
+internal sealed class TestSends(Database database, MessageComposer composer, RelayPools relays, SendingRequirements requirements, DomainSigning signing, TimeProvider clock)
 {
     /// <summary>A test is for the people around a desk; more is a mailing without an approval.</summary>
     public const int MaxAddresses = 10;
@@ -74,7 +75,14 @@ internal sealed class TestSends(Database database, MessageComposer composer, Rel
         {
             var candidate = await MessageComposer.CandidateAsync(db, broadcast, person, cancel);
             var manifest = Manifest.Of(broadcast, owner, null) with { Subject = Mark + broadcast.Subject, TracksLinks = false };
-            var compiled = composer.Compile(manifest, broadcast.StartedAt ?? clock.GetUtcNow());
+            var state = await signing.ForAsync(owner, broadcast.FromEmail, broadcast.StartedAt, cancel);
+            if (state is SigningState.KeyUnreadable)
+            {
+                return ([], state.Sentence);
+            }
+
+            using var signer = (state as SigningState.Signed)?.OpenSigner();
+            var compiled = composer.Compile(manifest, broadcast.StartedAt ?? clock.GetUtcNow(), signer);
             await AuditAsync(db, broadcast, actor, addresses.Count, cancel);
             var results = new List<TestSendResult>();
             foreach (var address in addresses)

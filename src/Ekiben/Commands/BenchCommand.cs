@@ -12,8 +12,14 @@ namespace Ekiben.Commands;
 /// </summary>
 internal static class BenchCommand
 {
-    private const string Ledger = "ledger";
-    private const string NoLedger = "no-ledger";
+    /// <summary>The names of the variants.</summary>
+    private static readonly Dictionary<string, BenchVariant> Variants = new(StringComparer.Ordinal)
+    {
+        ["no-ledger"] = BenchVariant.NoLedger,
+        ["ledger"] = BenchVariant.Ledger,
+        ["signed"] = BenchVariant.Signed,
+    };
+
     private const int Small = 10_000;
     private const int Large = 1_000_000;
 
@@ -22,7 +28,7 @@ internal static class BenchCommand
         var recipients = new Option<int>("--recipients") { Description = "Messages a sender and round.", HelpName = "N", DefaultValueFactory = _ => Small };
         var rounds = new Option<int>("--rounds") { Description = "How many rounds, after one that warms up.", HelpName = "N", DefaultValueFactory = _ => 5 };
         var connections = new Option<int>("--connections") { Description = "Connections to the relay.", HelpName = "N", DefaultValueFactory = _ => RelayOptions.DefaultConnections };
-        var variants = new Option<string>("--variants") { Description = $"Which of ours, with commas: {Ledger}, {NoLedger}.", HelpName = "LIST", DefaultValueFactory = _ => $"{NoLedger},{Ledger}" };
+        var variants = new Option<string>("--variants") { Description = $"Which of ours, with commas: {string.Join(", ", Variants.Keys)}.", HelpName = "LIST", DefaultValueFactory = _ => "no-ledger,ledger" };
         var postfix = new Option<string?>("--postfix") { Description = "Postfix's package, unpacked with dpkg-deb -x; otherwise its tools are looked for on the PATH.", HelpName = "DIR" };
         var growth = new Option<bool>("--growth") { Description = "Instead compare CPU and memory at 1,000,000 recipients with 10,000." };
         var command = new Command("bench", "Measure sending on this machine, beside Postfix's smtp-source.") { recipients, rounds, connections, variants, postfix, growth };
@@ -33,7 +39,7 @@ internal static class BenchCommand
                 Within(parsed.GetValue(recipients), 100, Large, "--recipients"),
                 Within(parsed.GetValue(rounds), 1, 100, "--rounds"),
                 Within(parsed.GetValue(connections), 1, RelayOptions.MaxConnections, "--connections"),
-                [.. named.Select(name => name is Ledger or NoLedger ? name == Ledger : throw CommandFailure.Usage($"--variants knows {Ledger} and {NoLedger}, not \"{name}\""))]);
+                [.. named.Select(name => Variants.TryGetValue(name, out var variant) ? variant : throw CommandFailure.Usage($"--variants knows {string.Join(", ", Variants.Keys)}, not \"{name}\""))]);
             if (!OperatingSystem.IsLinux())
             {
                 throw new CommandFailure("bench reads what things cost from /proc, which only Linux has");
@@ -53,16 +59,18 @@ internal static class BenchCommand
         for (var round = 0; round <= plan.Rounds; round++)
         {
             var source = await bench.SourceAsync(cancel);
-            var ours = new List<(bool Ledger, BenchRound Round)>();
-            foreach (var ledger in plan.WithLedger)
+            var ours = new List<(BenchVariant Variant, BenchRound Round)>();
+            foreach (var variant in plan.Variants)
             {
-                ours.Add((ledger, await bench.OursAsync(ledger, cancel)));
+                ours.Add((variant, await bench.OursAsync(variant, cancel)));
             }
+
+            double? signs = plan.Variants.Contains(BenchVariant.Signed) ? await OpenSslSpeed.SignsPerSecondAsync(cancel) : null;
 
             // The first warms caches and the compiler up, on both sides.
             if (round > 0)
             {
-                table.Add(source, ours);
+                table.Add(source, ours, signs);
             }
         }
 
@@ -74,13 +82,13 @@ internal static class BenchCommand
         BenchRound small, large;
         await using (var bench = await Bench.StartAsync(tools, parsed, Small, plan.Connections, cancel))
         {
-            await bench.OursAsync(ledger: true, cancel);
-            small = await bench.OursAsync(ledger: true, cancel);
+            await bench.OursAsync(BenchVariant.Ledger, cancel);
+            small = await bench.OursAsync(BenchVariant.Ledger, cancel);
         }
 
         await using (var bench = await Bench.StartAsync(tools, parsed, Large, plan.Connections, cancel))
         {
-            large = await bench.OursAsync(ledger: true, cancel);
+            large = await bench.OursAsync(BenchVariant.Ledger, cancel);
         }
 
         foreach (var round in new[] { small, large })
@@ -97,7 +105,7 @@ internal static class BenchCommand
         ? value
         : throw CommandFailure.Usage(string.Create(CultureInfo.InvariantCulture, $"{option} takes {least} to {most:n0}"));
 
-    private sealed record BenchPlan(int Recipients, int Rounds, int Connections, IReadOnlyList<bool> WithLedger);
+    private sealed record BenchPlan(int Recipients, int Rounds, int Connections, IReadOnlyList<BenchVariant> Variants);
 
     /// <summary>A sink, a data folder that goes with the bench, and the two kinds of senders.</summary>
     private sealed class Bench : IAsyncDisposable
@@ -130,7 +138,7 @@ internal static class BenchCommand
             {
                 sink = await tools.StartSinkAsync(options.Relay.Port, options.Clock, cancel);
                 var sender = await BenchSender.CreateAsync(options, people, cancel);
-                var size = await sender.MessageSizeAsync(await sender.PrepareAsync(cancel), cancel);
+                var size = await sender.MessageSizeAsync(await sender.PrepareAsync(signed: false, cancel), cancel);
                 return new Bench(tools, options, sink, sender, people, size);
             }
             catch
@@ -148,13 +156,13 @@ internal static class BenchCommand
             return meter.Read(_people);
         }
 
-        public async Task<BenchRound> OursAsync(bool ledger, CancellationToken cancel)
+        public async Task<BenchRound> OursAsync(BenchVariant variant, CancellationToken cancel)
         {
-            var id = await _sender.PrepareAsync(cancel);
+            var id = await _sender.PrepareAsync(variant == BenchVariant.Signed, cancel);
             GC.Collect();
             BenchMeter.ForgetPeak();
             var meter = new BenchMeter(_sink.Id, _options.Clock);
-            await _sender.SendAsync(id, ledger, cancel);
+            await _sender.SendAsync(id, variant != BenchVariant.NoLedger, cancel);
             return meter.Read(_people);
         }
 

@@ -3,6 +3,7 @@ using System.Text;
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
+using Ekiben.Domains;
 using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Storage;
@@ -13,6 +14,9 @@ namespace Ekiben.Commands;
 /// <summary>Our side of <c>bench</c>: a site with people in a folder of its own, and one frozen broadcast after the other through the real run.</summary>
 internal sealed class BenchSender : IAsyncDisposable
 {
+    /// <summary>Of the two senders' domains, the one with a key.</summary>
+    private const string SigningDomain = "signed.example";
+
     private readonly DataFolder _folder;
     private readonly Site _site;
 
@@ -28,6 +32,7 @@ internal sealed class BenchSender : IAsyncDisposable
             var made = await NewSite.CreateAsync(folder.Database, "Bench", isTest: false, "UTC", Actor.Cli, folder.Clock.GetUtcNow(), cancel);
             var sender = new BenchSender(folder, made.Site);
             await sender.ImportAsync(people, cancel);
+            await sender.Services.GetRequiredService<DomainActions>().AddAsync(made.Site, SigningDomain, null, ed25519: false, Actor.Cli, cancel);
             return sender;
         }
         catch
@@ -51,7 +56,7 @@ internal sealed class BenchSender : IAsyncDisposable
     }
 
     /// <summary>A broadcast to everybody, approved and frozen: all that is left is to send it.</summary>
-    public async Task<BroadcastId> PrepareAsync(CancellationToken cancel)
+    public async Task<BroadcastId> PrepareAsync(bool signed, CancellationToken cancel)
     {
         var now = _folder.Clock.GetUtcNow();
         var broadcast = new Broadcast
@@ -61,7 +66,7 @@ internal sealed class BenchSender : IAsyncDisposable
             Subject = "News for {{ visitor.first_name }}",
             Content = Content,
             Type = "plain",
-            FromEmail = "news@bench.example",
+            FromEmail = signed ? $"news@{SigningDomain}" : "news@bench.example",
             FromName = "Bench",
             CreatedBy = Actor.Cli.Name,
             CreatedAt = now,
@@ -95,7 +100,7 @@ internal sealed class BenchSender : IAsyncDisposable
         await using var relays = ActivatorUtilities.CreateInstance<RelayPools>(Services);
         var run = new BroadcastRun(
             id, _folder.Database, Services.GetRequiredService<Audiences>(), ledger ? queue : forgetful, Services.GetRequiredService<SendingRequirements>(), relays,
-            Services.GetRequiredService<MessageComposer>(), Services.GetRequiredService<InstanceKey>(), _folder.Clock, Services.GetRequiredService<ILogger<BroadcastRun>>());
+            Services.GetRequiredService<MessageComposer>(), Services.GetRequiredService<DomainSigning>(), Services.GetRequiredService<InstanceKey>(), _folder.Clock, Services.GetRequiredService<ILogger<BroadcastRun>>());
         await run.RunAsync(cancel, cancel);
         cancel.ThrowIfCancellationRequested();
         if (!ledger)

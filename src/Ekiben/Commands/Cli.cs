@@ -57,6 +57,7 @@ internal static class Cli
         ServeCommand.Create(),
         SiteCommand.Create(),
         InstanceCommand.Create(),
+        DomainCommand.Create(),
         UserCommand.Create(),
         BroadcastCommand.Create(),
         ReceiptCommand.Create(),

@@ -11,7 +11,7 @@ internal static class SiteCommand
 {
     private const int MaxName = 200;
 
-    public static Command Create() => new("site", "Create and list sites.") { CreateSite(), List(), Author(), SiteRulesCommand.Create() };
+    public static Command Create() => new("site", "Create, list and change sites.") { CreateSite(), List(), Set(), Author(), SiteRulesCommand.Create() };
 
     private static Command CreateSite()
     {
@@ -74,6 +74,28 @@ internal static class SiteCommand
                 Console.Out.WriteLine($"{site.SiteUuid}  {(site.Test ? "test" : "live")}  {site.TimeZone}  {site.Name}");
             }
 
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Set()
+    {
+        var site = new Argument<string>("SITE") { Description = "The site's uuid, or its name." };
+        var relaySigns = new Option<string>("--relay-signs") { Description = "on: leave DKIM to the relay and sign nothing. off: sign with the domains' keys.", HelpName = "on|off", Required = true };
+        relaySigns.AcceptOnlyFromAmong("on", "off");
+        var command = new Command("set", "Change a site.") { site, relaySigns };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
+            var found = await folder.FindSiteAsync(parsed.GetRequiredValue(site), cancel);
+            await using var db = folder.Database.Open(found.Id);
+            await using var write = await folder.Database.BeginWriteAsync(db, cancel);
+            var stored = await db.Sites.SingleAsync(s => s.Id == found.Id, cancel);
+            stored.RelaySigns = parsed.GetRequiredValue(relaySigns) == "on";
+            db.AuditLog.Add(new AuditEntry { SiteId = found.Id, Actor = Actor.Cli.Name, Action = "site.relay_signs", Subject = $"site:{found.Id}", Detail = stored.RelaySigns ? "on" : "off", At = folder.Clock.GetUtcNow() });
+            await db.SaveChangesAsync(cancel);
+            await write.CommitAsync(cancel);
             return 0;
         });
         return command;

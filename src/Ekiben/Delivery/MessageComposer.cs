@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Ekiben.Broadcasts;
+using Ekiben.Domains;
 using Ekiben.Mail;
 using Ekiben.Sites;
 using Ekiben.Storage;
@@ -11,16 +12,24 @@ namespace Ekiben.Delivery;
 /// <summary>From a manifest to the bytes of one recipient's message. Preview, test send and the real send all come through here.</summary>
 internal sealed class MessageComposer(Database database, MessageIds messageIds, PublicLinks links, TimeProvider clock)
 {
+    /// <summary>Characters of a site's uuid that stand for it in Feedback-ID, whose last part has 5 to 15 (Gmail's rule).</summary>
+    private const int FeedbackSender = 12;
+
     /// <summary>Compiles what was approved. The clock that its templates see is the broadcast's start.</summary>
+    /// <param name="manifest">What was approved.</param>
+    /// <param name="renderClock">The start.</param>
+    /// <param name="signer">Signs each message; the caller's to dispose. Null = they leave unsigned.</param>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
-    public CompiledBroadcast Compile(Manifest manifest, DateTimeOffset renderClock) => new(
+    public CompiledBroadcast Compile(Manifest manifest, DateTimeOffset renderClock, MessageSigner? signer = null) => new(
         CompiledMessage.Compile(SourceOf(manifest) with { Clock = clock, Tracking = TrackingOf(manifest) }),
         new BroadcastId(manifest.BroadcastId),
         manifest.FromEmail,
         renderClock,
         messageIds,
         links,
-        manifest.TracksLinks);
+        manifest.TracksLinks,
+        $"{manifest.BroadcastId}:broadcast:ekiben:{manifest.SiteUuid[..FeedbackSender]}",
+        signer);
 
     /// <summary>What this subscriber would get, from the live rows and today's data.</summary>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
@@ -91,7 +100,7 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 /// <summary>A broadcast ready to be made into messages; thread-safe.</summary>
 internal sealed class CompiledBroadcast(
     CompiledMessage message, BroadcastId broadcast, string fromEmail, DateTimeOffset renderClock, MessageIds messageIds, PublicLinks links,
-    bool tracks)
+    bool tracks, string feedbackId, MessageSigner? signer)
 {
     /// <summary>The targets of its literal links, by number; none when links are not tracked.</summary>
     public IReadOnlyList<string> Links => message.Links;
@@ -109,8 +118,11 @@ internal sealed class CompiledBroadcast(
     /// <param name="date">Now; a candidate that was attempted before keeps its first date.</param>
     /// <param name="buffer">Where to.</param>
     /// <exception cref="RenderException">It cannot be made; one sentence.</exception>
-    public void Compose(Candidate candidate, DateTimeOffset date, MessageBuffer buffer) =>
+    public void Compose(Candidate candidate, DateTimeOffset date, MessageBuffer buffer)
+    {
         message.Compose(PersonOf(candidate), IdentityOf(candidate, date), buffer);
+        signer?.Sign(buffer);
+    }
 
     /// <summary>
     /// The candidate's message for somebody who tries it out: in To stands the tester, its Message-ID is its own, and its links are nobody's,
@@ -126,6 +138,7 @@ internal sealed class CompiledBroadcast(
             TestTo = tester,
         };
         message.Compose(PersonOf(candidate), identity, buffer);
+        signer?.Sign(buffer);
     }
 
     public MessagePreview Preview(Candidate candidate, DateTimeOffset date) => message.Preview(PersonOf(candidate), IdentityOf(candidate, date));
@@ -156,5 +169,6 @@ internal sealed class CompiledBroadcast(
         UnsubscribeUrl = links.Unsubscribe(broadcast, candidate.Subscriber),
         TrackingToken = tracks ? links.TrackingToken(broadcast, candidate.Subscriber) : null,
         RenderClock = renderClock,
+        FeedbackId = feedbackId,
     };
 }

@@ -40,6 +40,9 @@ internal sealed record MailboxPage(IReadOnlyList<MailboxEntry> Data, string? Nex
 internal sealed record MailboxMessage(
     long Id, string Subject, string From, string To, DateTimeOffset Date, string MessageId, IReadOnlyList<MailboxHeader> Headers, string? Html, string? Text, string Raw)
 {
+    /// <summary>Domain and selector of each signature that it claims to have; none is verified here.</summary>
+    public IReadOnlyList<string> SignedBy { get; } = [.. Headers.Where(header => header.Name.Equals("DKIM-Signature", StringComparison.OrdinalIgnoreCase)).Select(Signer)];
+
     public static async Task<MailboxMessage> ParseAsync(long id, byte[] raw, CancellationToken cancel)
     {
         using var message = await MimeMessage.LoadAsync(new MemoryStream(raw, writable: false), cancel);
@@ -54,6 +57,14 @@ internal sealed record MailboxMessage(
             message.HtmlBody,
             message.TextBody,
             System.Text.Encoding.UTF8.GetString(raw));
+    }
+
+    private static string Signer(MailboxHeader signature)
+    {
+        var tags = signature.Value.Split(';', StringSplitOptions.TrimEntries);
+        return $"{Tag("d=")} (selector {Tag("s=")})";
+
+        string Tag(string name) => Array.Find(tags, tag => tag.StartsWith(name, StringComparison.Ordinal))?[name.Length..] ?? "?";
     }
 }
 

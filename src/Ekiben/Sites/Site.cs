@@ -30,6 +30,9 @@ internal sealed class Site
     /// <summary>Whether requests to the compatible API must bring all that the original asks for (site_uuid, a user agent): for programs that are to work there too.</summary>
     public bool IsStrict { get; set; }
 
+    /// <summary>Whether DKIM is left to the relay: nothing is signed here then.</summary>
+    public bool RelaySigns { get; set; }
+
     // Rules for approvals, see ApprovalRules.
 
     /// <summary>Whether who made or edited a broadcast may not be the one who approves it.</summary>

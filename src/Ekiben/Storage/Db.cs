@@ -1,5 +1,6 @@
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
+using Ekiben.Domains;
 using Ekiben.Events;
 using Ekiben.Feedback;
 using Ekiben.Fields;
@@ -34,6 +35,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
     public DbSet<Site> Sites => Set<Site>();
 
     public DbSet<Author> Authors => Set<Author>();
+
+    public DbSet<DomainKey> DomainKeys => Set<DomainKey>();
 
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
 
@@ -131,6 +134,12 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         {
             author.ToTable("authors");
             author.HasIndex(a => new { a.SiteId, a.Email }).IsUnique();
+        });
+        model.Entity<DomainKey>(key =>
+        {
+            key.ToTable("domain_keys");
+            key.HasIndex(k => new { k.Domain, k.Selector }).IsUnique();
+            key.HasIndex(k => new { k.SiteId, k.Domain });
         });
         model.Entity<ApiKey>(key =>
         {
@@ -230,6 +239,7 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         });
 
         FilterBySite<Author>(model);
+        FilterBySite<DomainKey>(model);
         FilterBySite<ApiKey>(model);
         FilterBySite<Address>(model);
         FilterBySite<Subscriber>(model);

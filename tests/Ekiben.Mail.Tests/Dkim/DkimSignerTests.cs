@@ -3,7 +3,9 @@ using System.Text;
 using MimeKit;
 using MimeKit.Cryptography;
 using Org.BouncyCastle.Crypto;
+using Org.BouncyCastle.Crypto.Parameters;
 using Org.BouncyCastle.Security;
+using DkimKey = Ekiben.Mail.Dkim.DkimKey;
 using DkimSigner = Ekiben.Mail.Dkim.DkimSigner;
 
 namespace Ekiben.Mail.Tests.Dkim;
@@ -12,9 +14,10 @@ namespace Ekiben.Mail.Tests.Dkim;
 public sealed class DkimSignerTests : IDisposable
 {
     private readonly RSA _key = RSA.Create(2048);
+    private readonly byte[] _seed = RandomNumberGenerator.GetBytes(DkimKey.Ed25519Octets);
     private readonly DkimSigner _signer;
 
-    public DkimSignerTests() => _signer = new DkimSigner("shop.example", "e1", _key);
+    public DkimSignerTests() => _signer = new DkimSigner("shop.example", DkimKey.Rsa("e1", _key), DkimKey.Ed25519("e2", _seed));
 
     public void Dispose() => _signer.Dispose();
 
@@ -52,6 +55,7 @@ public sealed class DkimSignerTests : IDisposable
     [Theory]
     [InlineData("From: Bank <ceo@bank.example>")]
     [InlineData("To: bob@example.org")]
+    [InlineData("Cc: bob@example.org")]
     [InlineData("Subject: Other")]
     [InlineData("Reply-To: thief@bank.example")]
     [InlineData("List-Unsubscribe: <https://bank.example/>")]
@@ -110,12 +114,25 @@ public sealed class DkimSignerTests : IDisposable
     }
 
     [Fact]
+    public void A_second_key_adds_a_second_signature_and_either_verifies_alone()
+    {
+        var signed = Sample.Ascii(Sign(Sample.Source));
+        Assert.Equal(["ed25519-sha256", "rsa-sha256"], Signatures(Encoding.Latin1.GetBytes(signed)).Select(value => value.Split("a=")[1].Split(';')[0]));
+        var second = signed.IndexOf("DKIM-Signature:", 1, StringComparison.Ordinal);
+        Assert.True(Verifies(Encoding.Latin1.GetBytes(signed[second..])));
+        var (first, rest) = (signed[..second], signed[signed.IndexOf("From:", StringComparison.Ordinal)..]);
+        Assert.True(Verifies(Encoding.Latin1.GetBytes(first + rest)));
+    }
+
+    [Fact]
     public void Short_keys_and_names_that_are_none_are_refused()
     {
         using var weak = RSA.Create(1024);
-        Assert.Throws<ArgumentException>(() => new DkimSigner("shop.example", "e1", weak));
-        Assert.Throws<ArgumentException>(() => new DkimSigner("shop.example; l=0", "e1", _key));
-        Assert.Throws<ArgumentException>(() => new DkimSigner("shop.example", "e 1", _key));
+        Assert.Throws<ArgumentException>(() => DkimKey.Rsa("e1", weak));
+        Assert.Throws<ArgumentException>(() => DkimKey.Rsa("e 1", _key));
+        Assert.Throws<ArgumentException>(() => DkimKey.Ed25519("e1", new byte[31]));
+        Assert.Throws<ArgumentException>(() => new DkimSigner("shop.example; l=0", DkimKey.Rsa("e1", _key)));
+        Assert.Throws<ArgumentException>(() => new DkimSigner("shop.example"));
     }
 
     private byte[] Sign(MessageSource source)
@@ -126,19 +143,23 @@ public sealed class DkimSignerTests : IDisposable
         return buffer.Bytes.ToArray();
     }
 
+    private static IEnumerable<string> Signatures(byte[] message) =>
+        MimeMessage.Load(new MemoryStream(message)).Headers.Where(header => header.Id == HeaderId.DkimSignature).Select(header => header.Value);
+
+    /// <summary>True when each signature verifies, false when none does.</summary>
     private bool Verifies(byte[] message)
     {
         var read = MimeMessage.Load(new MemoryStream(message));
-        var signature = read.Headers[read.Headers.IndexOf(HeaderId.DkimSignature)];
-        return new DkimVerifier(new OneKey(DotNetUtilities.GetRsaPublicKey(_key))).Verify(read, signature);
+        var verifier = new DkimVerifier(new PublishedKeys(DotNetUtilities.GetRsaPublicKey(_key), new Ed25519PublicKeyParameters(DkimKey.Ed25519PublicKey(_seed))));
+        return Assert.Single(read.Headers.Where(header => header.Id == HeaderId.DkimSignature).Select(signature => verifier.Verify(read, signature)).Distinct());
     }
 
-    private sealed class OneKey(AsymmetricKeyParameter key) : IDkimPublicKeyLocator
+    private sealed class PublishedKeys(AsymmetricKeyParameter rsa, AsymmetricKeyParameter ed25519) : IDkimPublicKeyLocator
     {
         public AsymmetricKeyParameter LocatePublicKey(string methods, string domain, string selector, CancellationToken cancellationToken = default)
         {
-            Assert.Equal(("shop.example", "e1"), (domain, selector));
-            return key;
+            Assert.Equal("shop.example", domain);
+            return selector == "e1" ? rsa : ed25519;
         }
 
         public Task<AsymmetricKeyParameter> LocatePublicKeyAsync(string methods, string domain, string selector, CancellationToken cancellationToken = default) =>

@@ -1,3 +1,6 @@
+using Ekiben.Accounts;
+using Ekiben.Domains;
+using Ekiben.Tests.Domains;
 using Ekiben.Tests.Fixture;
 
 namespace Ekiben.Tests.Conformance;
@@ -20,6 +23,20 @@ public class PostgresSendingTests(PostgresFixture postgres) : IClassFixture<Post
         Assert.Equal(
             Enumerable.Range(1, 300).Select(i => $"p{i}@example.com").Order(StringComparer.Ordinal),
             app.Accepted.Select(message => message.RcptTo.Single()).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_broadcast_is_signed_with_its_domains_key_and_a_newer_one_waits_for_its_record()
+    {
+        await using var app = await StartAsync();
+        var actions = app.App.Service<DomainActions>();
+        var key = (await actions.AddAsync(app.Site.Site, "example.com", null, true, Actor.Cli, Cancel)).Key!;
+        var newer = (await actions.RotateAsync(app.Site.Site, "example.com", null, false, false, Actor.Cli, Cancel)).Key!;
+        Assert.Contains("is taken", (await actions.RotateAsync(app.Site.Site, "example.com", newer.Selector, false, false, Actor.Cli, Cancel)).Problem, StringComparison.Ordinal);
+        await app.PeopleAsync(3);
+        await app.UntilStatusAsync(await app.SendAsync(), "sent");
+        Assert.Equal(3, app.Accepted.Count);
+        Assert.All(app.Accepted, message => Assert.Equal(2, Published.By(key).Verify(message.Raw).Count));
     }
 
     [Fact]
