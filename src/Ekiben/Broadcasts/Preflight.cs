@@ -17,7 +17,7 @@ namespace Ekiben.Broadcasts;
 /// somebody approves; the rest takes a walk through the audience and is for people who look.
 /// </summary>
 internal sealed class Preflight(
-    Database database, Audiences audiences, RiskMarks risks, MessageComposer composer, DomainSigning domains, SendingRequirements requirements, TimeProvider clock)
+    Database database, Audiences audiences, RiskMarks risks, MessageComposer composer, SendingRequirements requirements, DomainSigning signing, TimeProvider clock)
 {
     /// <summary>As fast as the relay takes is fine for a few thousand; beyond, providers slow down or block a sender they do not know.</summary>
     private const long ManyWithoutRate = 5_000;
@@ -52,10 +52,11 @@ internal sealed class Preflight(
                 "segment_gone", FindingLevel.Blocker, "The segment of this broadcast is gone: choose another one.", "Choose whom", Edit(broadcast)));
         }
 
-        AddSigning(findings, await domains.ForAsync(site, manifest.FromEmail, broadcast.StartedAt, cancel), site);
-        AddAudience(findings, broadcast, count);
+        AddSigning(findings, site, await signing.ForAsync(site, broadcast.FromEmail, broadcast.StartedAt, cancel));
         if (isDeep)
         {
+            // A program may approve what reaches nobody: it closes at once with that reason (ledger.md rule 6).
+            AddAudience(findings, broadcast, count);
             await AddContentAsync(findings, db, broadcast, site, rule, cancel);
             await AddUnknownTagsAsync(findings, broadcast, rule, cancel);
             AddTimes(findings, broadcast, site, count.Recipients);
@@ -72,17 +73,18 @@ internal sealed class Preflight(
         return new PreflightReport(text, count, [.. findings.OrderByDescending(f => f.Level)]);
     }
 
-    /// <summary>A key that cannot be read blocks, since the run would hold it; no key is worth a word, and a test site needs none.</summary>
-    private static void AddSigning(List<PreflightFinding> findings, SigningState signing, Site site)
+    /// <summary>A key that cannot be read would hold it at its start; unsigned mail of a live site is worth a tick, since providers judge senders by it.</summary>
+    private static void AddSigning(List<PreflightFinding> findings, Site site, SigningState state)
     {
-        if (signing is SigningState.KeyUnreadable)
+        var level = state switch
         {
-            findings.Add(new PreflightFinding("key_unreadable", FindingLevel.Blocker, signing.Sentence));
-        }
-        else
+            SigningState.KeyUnreadable => FindingLevel.Blocker,
+            SigningState.NoKey when !site.IsTest => FindingLevel.Warning,
+            _ => FindingLevel.Note,
+        };
+        if (state is SigningState.KeyUnreadable or SigningState.NoKey)
         {
-            var level = signing is SigningState.NoKey && !site.IsTest ? FindingLevel.Warning : FindingLevel.Note;
-            findings.Add(new PreflightFinding("signing", level, signing.Sentence));
+            findings.Add(new PreflightFinding(state is SigningState.NoKey ? "unsigned" : "key_unreadable", level, state.Sentence));
         }
     }
 

@@ -18,8 +18,7 @@ internal sealed record TestSendResult(string Address, bool Accepted, string Sent
 /// Sends a broadcast to typed addresses as one real person would get it: the same compiler, the same bytes path, the site's own relay.
 /// Nothing of it is in the ledger or a statistic, and its links are nobody's.
 /// </summary>
-internal sealed class TestSends(
-    Database database, MessageComposer composer, DomainSigning domains, RelayPools relays, SendingRequirements requirements, TimeProvider clock)
+internal sealed class TestSends(Database database, MessageComposer composer, RelayPools relays, SendingRequirements requirements, DomainSigning signing, TimeProvider clock)
 {
     /// <summary>A test is for the people around a desk; more is a mailing without an approval.</summary>
     public const int MaxAddresses = 10;
@@ -76,13 +75,13 @@ internal sealed class TestSends(
         {
             var candidate = await MessageComposer.CandidateAsync(db, broadcast, person, cancel);
             var manifest = Manifest.Of(broadcast, owner, null) with { Subject = Mark + broadcast.Subject, TracksLinks = false };
-            var signing = await domains.ForAsync(owner, manifest.FromEmail, broadcast.StartedAt, cancel);
-            if (signing is SigningState.KeyUnreadable unreadable)
+            var state = await signing.ForAsync(owner, broadcast.FromEmail, broadcast.StartedAt, cancel);
+            if (state is SigningState.KeyUnreadable)
             {
-                return ([], unreadable.Sentence);
+                return ([], state.Sentence);
             }
 
-            using var signer = (signing as SigningState.Signed)?.OpenSigner();
+            using var signer = (state as SigningState.Signed)?.OpenSigner();
             var compiled = composer.Compile(manifest, broadcast.StartedAt ?? clock.GetUtcNow(), signer);
             await AuditAsync(db, broadcast, actor, addresses.Count, cancel);
             var results = new List<TestSendResult>();

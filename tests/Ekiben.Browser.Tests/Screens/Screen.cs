@@ -27,6 +27,7 @@ internal sealed record Screen(string Name, Func<World, string> Path, string? Rol
             await person.SeesAsync("Bound by this");
         }),
         new("audience", world => $"/broadcasts/{world.Broadcast("draft")}/audience"),
+        new("approval-rules", world => $"/approval-rules/{world.Live.Uuid}"),
         new("broadcast-scheduled", world => $"/broadcasts/{world.Broadcast("scheduled")}"),
         new("broadcast-sending", world => $"/broadcasts/{world.Broadcast("sending")}"),
         new("broadcast-held", world => $"/broadcasts/{world.Broadcast("held")}"),

@@ -123,15 +123,28 @@ public sealed class ApprovalRulesTests(EkibenApp app)
     }
 
     [Fact]
-    public async Task What_reaches_nobody_at_once_is_refused_with_a_sentence()
+    public async Task What_reaches_nobody_at_once_is_refused_to_a_person_who_looks()
     {
         var site = await SiteAsync(1);
         var id = await DraftAsync(site, tags: "nosuch");
+        var report = await CheckAsync(site, id);
+
+        var result = await Actions.ApproveAsync(site.Id, id, Ann, new ApprovalOrder(report.Digest, null, [.. report.Warnings.Select(w => w.Code)]), Cancel);
+
+        Assert.Equal("nobody", result.Code);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_sent_at_all_is_refused_to_programs_too()
+    {
+        var site = await SiteAsync(1);
+        var id = await DraftAsync(site);
+        await EditAsync(site, id, Ann, broadcast => broadcast.Content = "{% if %}");
 
         var reply = await site.PostAsync($"/api/ekiben/v1/broadcasts/{id}/approval");
 
         Assert.Equal(409, (int)reply.Status);
-        Assert.Equal("nobody", reply.Code);
+        Assert.Equal("invalid", reply.Code);
     }
 
     public static TheoryData<string, Action<object>> BoundParts => new()

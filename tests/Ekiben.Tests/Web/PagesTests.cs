@@ -19,6 +19,8 @@ public sealed class PagesTests(EkibenApp app)
     [InlineData("/broadcasts/1")]
     [InlineData("/broadcasts/1/recipients")]
     [InlineData("/broadcasts/1/left-out")]
+    [InlineData("/broadcasts/1/audience")]
+    [InlineData("/approval-rules/x")]
     [InlineData("/broadcasts/1/preview?person=1")]
     [InlineData("/mailbox")]
     [InlineData("/mailbox/1")]

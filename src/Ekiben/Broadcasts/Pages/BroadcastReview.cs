@@ -20,7 +20,7 @@ internal sealed record ReviewedBroadcast(Broadcast Broadcast, Site Site, Approva
 internal sealed record SamplePerson(SubscriberId Id, string Email, string? FirstName, string? LastName);
 
 /// <summary>Reads what a person needs to judge one broadcast.</summary>
-internal sealed class BroadcastReview(Database database, Audiences audiences)
+internal sealed class BroadcastReview(Database database, Audiences audiences, Domains.DomainSigning signing)
 {
     /// <summary>The preview steps through this many people of the audience.</summary>
     public const int SampleSize = 100;
@@ -74,6 +74,10 @@ internal sealed class BroadcastReview(Database database, Audiences audiences)
         SubscriberField[] asked = [.. Templates.Lint.Of(reviewed.Broadcast, reviewed.Site, fields).Unguarded.Select(v => v.Field)];
         return await audiences.FindBlankAsync(reviewed.Rule, asked, after, cancel) ?? await audiences.FindBlankAsync(reviewed.Rule, asked, default, cancel);
     }
+
+    /// <summary>Whether and how its messages leave signed; one sentence.</summary>
+    public async Task<string> SigningAsync(ReviewedBroadcast reviewed, CancellationToken cancel) =>
+        (await signing.ForAsync(reviewed.Site, reviewed.Broadcast.FromEmail, reviewed.Broadcast.StartedAt, cancel)).Sentence;
 
     /// <summary>Whether the person would get it.</summary>
     public Task<bool> ReachesAsync(ReviewedBroadcast reviewed, SubscriberId person, CancellationToken cancel) => audiences.ReachesAsync(reviewed.Rule, person, cancel);

@@ -11,7 +11,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Ekiben.Storage.Postgres.Migrations
 {
     [DbContext(typeof(PostgresDb))]
-    [Migration("20261124124245_Review")]
+    [Migration("20261124134701_Review")]
     partial class Review
     {
         /// <inheritdoc />
@@ -577,6 +577,80 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.ToTable("rehearsals", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Domains.DomainKey", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long?>("ActiveAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("active_at");
+
+                    b.Property<string>("CheckResult")
+                        .HasColumnType("text")
+                        .HasColumnName("check_result")
+                        .UseCollation("C");
+
+                    b.Property<long?>("CheckedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("checked_at");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Domain")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("domain")
+                        .UseCollation("C");
+
+                    b.Property<string>("Ed25519PrivateKey")
+                        .HasColumnType("text")
+                        .HasColumnName("ed25519_private_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("Ed25519PublicKey")
+                        .HasColumnType("text")
+                        .HasColumnName("ed25519_public_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("RsaPrivateKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("rsa_private_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("RsaPublicKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("rsa_public_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("Selector")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("selector")
+                        .UseCollation("C");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("Domain", "Selector")
+                        .IsUnique();
+
+                    b.HasIndex("SiteId", "Domain");
+
+                    b.ToTable("domain_keys", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Events.Event", b =>
                 {
                     b.Property<long>("Id")
@@ -891,6 +965,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("name")
                         .UseCollation("C");
+
+                    b.Property<bool>("RelaySigns")
+                        .HasColumnType("boolean")
+                        .HasColumnName("relay_signs");
 
                     b.Property<long?>("SecondApprovalAbove")
                         .HasColumnType("bigint")

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Ekiben.Storage.Sqlite.Migrations
 {
     [DbContext(typeof(SqliteDb))]
-    [Migration("20261124124238_Review")]
+    [Migration("20261124134653_Review")]
     partial class Review
     {
         /// <inheritdoc />
@@ -523,6 +523,71 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.ToTable("rehearsals", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Domains.DomainKey", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("ActiveAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("active_at");
+
+                    b.Property<string>("CheckResult")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("check_result");
+
+                    b.Property<long?>("CheckedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("checked_at");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Domain")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("domain");
+
+                    b.Property<string>("Ed25519PrivateKey")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("ed25519_private_key");
+
+                    b.Property<string>("Ed25519PublicKey")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("ed25519_public_key");
+
+                    b.Property<string>("RsaPrivateKey")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("rsa_private_key");
+
+                    b.Property<string>("RsaPublicKey")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("rsa_public_key");
+
+                    b.Property<string>("Selector")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("selector");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("Domain", "Selector")
+                        .IsUnique();
+
+                    b.HasIndex("SiteId", "Domain");
+
+                    b.ToTable("domain_keys", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Events.Event", b =>
                 {
                     b.Property<long>("Id")
@@ -809,6 +874,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
+
+                    b.Property<bool>("RelaySigns")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("relay_signs");
 
                     b.Property<long?>("SecondApprovalAbove")
                         .HasColumnType("INTEGER")
