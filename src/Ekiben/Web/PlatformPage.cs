@@ -36,6 +36,9 @@ public abstract class PlatformPage : ComponentBase, IDisposable
     /// <summary>Who looks, as of the page's first reading; what they may do is read again at each action.</summary>
     private protected PlatformUser? Me { get; private set; }
 
+    /// <summary>True once the page knows whether what its address names is there: before, it says neither.</summary>
+    protected bool IsRead { get; set; }
+
     /// <summary>Why the last thing asked for did not happen; one sentence.</summary>
     protected string? Problem { get; set; }
 

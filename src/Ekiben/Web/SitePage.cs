@@ -30,6 +30,8 @@ public abstract class SitePage : PlatformPage
         {
             await ReadAsync(Site);
         }
+
+        IsRead = true;
     }
 
     /// <summary>Reads what the page shows; called whenever its address changes.</summary>
