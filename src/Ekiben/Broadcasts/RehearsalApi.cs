@@ -52,10 +52,17 @@ internal static class RehearsalApi
             rehearsals.ProgressOf(broadcast.Id), await rehearsals.LastAsync(broadcast, Manifest.DigestOf(manifest), request.Cancel)));
     }
 
-    private static async Task<Answer> CancelAsync(ApiRequest request) =>
-        await FindAsync(request) is not { } broadcast ? NoSuchBroadcast(request)
-        : request.Service<Rehearsals>().Cancel(broadcast.Id) ? Answer.NoContent()
-        : request.NotFound("No rehearsal of this broadcast is running.");
+    /// <summary>Also where none runs: then it has ended already.</summary>
+    private static async Task<Answer> CancelAsync(ApiRequest request)
+    {
+        if (await FindAsync(request) is not { } broadcast)
+        {
+            return NoSuchBroadcast(request);
+        }
+
+        request.Service<Rehearsals>().Cancel(broadcast.Id);
+        return Answer.NoContent();
+    }
 
     private static async Task<Answer> TestAsync(ApiRequest request)
     {
