@@ -18,7 +18,12 @@ internal sealed record Screen(string Name, Func<World, string> Path, string? Rol
         new("log-in", _ => "/login", Role: null),
         new("inbox", _ => "/"),
         new("broadcasts", _ => "/?status=all"),
-        new("broadcast-draft", world => $"/broadcasts/{world.Broadcast("draft")}"),
+        // A browser paints no frame that was never in sight.
+        new("broadcast-draft", world => $"/broadcasts/{world.Broadcast("draft")}", Then: async person =>
+        {
+            await person.Page.Locator(".frame iframe").ScrollIntoViewIfNeededAsync();
+            await Microsoft.Playwright.Assertions.Expect(person.Page.FrameLocator(".frame iframe").Locator("h2")).ToBeVisibleAsync();
+        }),
         new("broadcast-draft-text", world => $"/broadcasts/{world.Broadcast("draft")}?view=text"),
         new("broadcast-draft-dark", world => $"/broadcasts/{world.Broadcast("draft")}?view=dark"),
         new("broadcast-approve", world => $"/broadcasts/{world.Broadcast("draft")}", Then: async person =>
