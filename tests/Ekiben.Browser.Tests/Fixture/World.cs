@@ -63,6 +63,7 @@ public sealed class World : IAsyncLifetime
         await AddRulesAsync();
         await AddBroadcastsAsync();
         await AddAccountsAsync();
+        Assert.Null((await App.Service<Ekiben.Domains.DomainActions>().AddAsync(Live.Site, "noodles.example", null, ed25519: true, Actor.Cli, default)).Problem);
         await FindIdsAsync();
     }
 

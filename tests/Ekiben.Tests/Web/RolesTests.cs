@@ -43,6 +43,8 @@ public sealed class RolesTests(EkibenApp app)
         ["/settings/relays"] = Policies.Own,
         ["/settings/relays/new"] = Policies.Own,
         ["/settings/relays/{Id:long}"] = Policies.Own,
+        ["/settings/domains"] = Policies.Own,
+        ["/settings/domains/{Domain}"] = Policies.Own,
         ["/settings/accounts"] = Policies.Own,
         ["/settings/accounts/{Id}"] = Policies.Own,
     };
@@ -85,7 +87,7 @@ public sealed class RolesTests(EkibenApp app)
         foreach (var (route, policy) in Pages)
         {
             var path = route.Replace("{Number:long}", "1", StringComparison.Ordinal).Replace("{Id:long}", "1", StringComparison.Ordinal)
-                .Replace("{PublicId}", "new", StringComparison.Ordinal).Replace("{Uuid}", "none", StringComparison.Ordinal).Replace("{Id}", "none", StringComparison.Ordinal);
+                .Replace("{PublicId}", "new", StringComparison.Ordinal).Replace("{Uuid}", "none", StringComparison.Ordinal).Replace("{Domain}", "acme.example", StringComparison.Ordinal).Replace("{Id}", "none", StringComparison.Ordinal);
             using var answer = await visitor.GetAsync(path);
             var mayOpen = Policies.All[policy] <= has;
             Assert.True(answer.StatusCode == (mayOpen ? HttpStatusCode.OK : HttpStatusCode.Forbidden), $"{role} at {path}: {answer.StatusCode}");
