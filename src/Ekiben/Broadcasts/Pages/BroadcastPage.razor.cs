@@ -100,6 +100,7 @@ public sealed partial class BroadcastPage
             Ticked = _scene?.Ticked ?? new(StringComparer.Ordinal),
             Receipt = broadcast.FrozenAt is null ? null : _scene?.Receipt,
             IsExact = _scene?.IsExact ?? false,
+            Forecast = _scene?.Forecast,
             FirstSeen = _firstSeen,
         };
         _now = new BroadcastNow(broadcast.Status, broadcast.StatusReason, broadcast.UpdatedAt, broadcast.FrozenAt);
@@ -161,7 +162,9 @@ public sealed partial class BroadcastPage
         var exact = receipt.Moving == 0 || broadcast.Status is not BroadcastStatus.Sending;
         receipt = exact ? await Receipts.ReadAsync(broadcast, _gone.Token) : receipt;
         _firstSeen ??= (Clock.GetUtcNow(), receipt.Moving);
-        _scene = _scene with { Receipt = receipt, IsExact = exact, FirstSeen = _firstSeen };
+        // Of a stopped one nobody knows when it goes on.
+        var forecast = broadcast.Status is BroadcastStatus.Sending ? await Receipts.ForecastAsync(broadcast, Clock.GetUtcNow(), _gone.Token) : null;
+        _scene = _scene with { Receipt = receipt, IsExact = exact, FirstSeen = _firstSeen, Forecast = forecast };
     }
 
     private async Task WatchAsync()
@@ -250,6 +253,19 @@ public sealed partial class BroadcastPage
     private long? TypedCount => long.TryParse(_typed.Replace(",", "", StringComparison.Ordinal).Replace(".", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal), out var count) ? count : null;
 
     private async Task UndoAsync() => await DoAsync(ActionKind.Revoke);
+
+    private async Task<string?> ChangeRateAsync(int? perHour)
+    {
+        _user = await Users.FindAsync((await LoggedIn).User, _gone.Token);
+        if (_user is not { MayAct: true } user)
+        {
+            return Access.Refusal;
+        }
+
+        var result = await Actions.ChangeRateAsync(_scene!.Reviewed.Site.Id, _scene.Broadcast.Id, perHour, user.Actor, _gone.Token);
+        await ReadAsync();
+        return result.Problem;
+    }
 
     private async Task<bool> DoAsync(ActionKind kind)
     {

@@ -13,6 +13,9 @@ internal sealed record ReviewedBroadcast(Broadcast Broadcast, Site Site, Approva
     /// <summary>A draft's first approval of two; null when none was given, or it lets mail out already.</summary>
     public Approval? FirstOfTwo { get; init; }
 
+    /// <summary>The last few, newest first.</summary>
+    public IReadOnlyList<RateChange> RateChanges { get; init; } = [];
+
     public string RuleInWords => Pages.RuleInWords.Describe(Rule.InclusiveTags, Rule.ExclusiveTags, SegmentName, Rule.Segment);
 }
 
@@ -24,6 +27,8 @@ internal sealed class BroadcastReview(Database database, Audiences audiences, Do
 {
     /// <summary>The preview steps through this many people of the audience.</summary>
     public const int SampleSize = 100;
+
+    private const int MaxRateChanges = 5;
 
     public async Task<ReviewedBroadcast?> FindAsync(BroadcastId id, CancellationToken cancel)
     {
@@ -45,6 +50,7 @@ internal sealed class BroadcastReview(Database database, Audiences audiences, Do
             : await db.Segments.Where(s => s.PublicId == manifest.SegmentId && s.SiteId == site.Id).Select(s => s.Name).FirstOrDefaultAsync(cancel) ?? manifest.SegmentId;
         return new ReviewedBroadcast(broadcast, site, approval, AudienceRule.Of(site.Id, manifest), segmentName)
         {
+            RateChanges = await db.RateChanges.AsNoTracking().Where(c => c.BroadcastId == id).OrderByDescending(c => c.Id).Take(MaxRateChanges).ToListAsync(cancel),
             FirstOfTwo = broadcast.Status is BroadcastStatus.Draft ? approvals.LastOrDefault(a => a.Manifest == manifest.ToText()) : null,
         };
     }

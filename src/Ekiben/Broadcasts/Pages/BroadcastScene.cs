@@ -28,6 +28,9 @@ internal sealed record BroadcastScene(ReviewedBroadcast Reviewed, PlatformUser? 
     /// <summary>The receipt is a recount that can say whether the sums agree; else it is the counts that each commit keeps.</summary>
     public bool IsExact { get; init; }
 
+    /// <summary>When the next may go and all will have; null while nothing is sent.</summary>
+    public Forecast? Forecast { get; init; }
+
     /// <summary>When this page first looked at the receipt, and how many could still move then; for the speed seen here.</summary>
     public (DateTimeOffset At, long Moving)? FirstSeen { get; init; }
 

@@ -1,0 +1,37 @@
+using System.Globalization;
+using Ekiben.Web;
+
+namespace Ekiben.Broadcasts.Pages;
+
+/// <summary>A rate as people type it, and its forecast as they read it.</summary>
+internal static class RateWords
+{
+    /// <summary>
+    /// <c>next at 14:03:10, finished Thu 17:40</c>; the next of another day with its day.
+    /// </summary>
+    public static string Forecast(DateTimeOffset next, DateTimeOffset finish, DateTimeOffset now, TimeZoneInfo zone)
+    {
+        var (local, today) = (TimeZoneInfo.ConvertTime(next, zone), TimeZoneInfo.ConvertTime(now, zone));
+        var at = local.ToString(local.Date == today.Date ? "HH:mm:ss" : "ddd HH:mm:ss", CultureInfo.InvariantCulture);
+        return $"next at {at}, finished {Wording.Time(finish, now, zone)}";
+    }
+
+    /// <summary>Digits, with or without the marks that group them; nothing at all is no limit (null). False when it is no rate that there can be.</summary>
+    public static bool TryRead(string? typed, out int? perHour)
+    {
+        perHour = null;
+        var digits = (typed ?? "").Replace(",", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal);
+        if (digits.Length == 0)
+        {
+            return true;
+        }
+
+        if (!int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var rate) || rate is < BroadcastItemReader.MinPerHour or > BroadcastItemReader.MaxPerHour)
+        {
+            return false;
+        }
+
+        perHour = rate;
+        return true;
+    }
+}
