@@ -12,6 +12,9 @@ internal static class ServeCommand
         var command = new Command("serve", "Run the server: API, platform and sending.");
         command.SetAction(async (parsed, cancel) =>
         {
+            // System.CommandLine hears signals only once its action has suspended, and on SQLite all up to "listening" may run without doing so:
+            // a SIGTERM right after that line would end the process with 143 and nothing put in order.
+            await Task.Yield();
             var options = CommonOptions.Read(parsed);
             if (CommonOptions.PasswordOnCommandLine(parsed))
             {

@@ -40,7 +40,7 @@ internal sealed class SdkServer : IAsyncDisposable
             var site = JsonElement.Parse(made);
             (await EkibenProcess.RunAsync(
                 cancel, "site", "author", "add", site.GetProperty("site_uuid").GetString()!, "--email", "news@example.com", "--name", "News", "--data", data.Path)).Succeeded();
-            return new SdkServer(data, await EkibenProcess.ServeAsync(data.Path, cancel), site);
+            return new SdkServer(data, await EkibenProcess.ServeAsync(data.Path, cancel, "--dns", "none"), site);
         }
         catch
         {
