@@ -86,7 +86,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
                 {
                     await BeginAsync(message);
                 }
-                else
+                else if (_nextMadeAt is null)
                 {
                     // Nothing is ready: what is known is recorded now, not when the next message comes.
                     await PauseAsync();
