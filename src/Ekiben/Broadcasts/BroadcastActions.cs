@@ -125,10 +125,11 @@ internal sealed class BroadcastActions(
         }
 
         earlier.RemoveAll(a => a.RevokedAt is not null);
-        var isFirstOfTwo = ApprovalRules.NeedsTwo(site, recipients) && earlier.Count == 0;
-        if (earlier.Exists(a => a.ApprovedBy == actor.Name))
+        var needsTwo = ApprovalRules.NeedsTwo(site, recipients);
+        var isFirstOfTwo = needsTwo && earlier.Count == 0;
+        if (needsTwo && earlier.Exists(a => a.ApprovedBy == actor.Name))
         {
-            return ActionResult.Refused("needs_another", "You have approved this already: above " + $"{site.SecondApprovalAbove:N0}" + " people somebody else approves it too.");
+            return ActionResult.Refused("needs_another", $"You have approved this already: above {site.SecondApprovalAbove:N0} people somebody else approves it too.");
         }
 
         db.Approvals.Add(new Approval

@@ -52,6 +52,19 @@ public sealed class ApprovalRulesTests(EkibenApp app)
     }
 
     [Fact]
+    public async Task Who_approved_first_may_approve_alone_once_one_is_enough()
+    {
+        var site = await SiteAsync(3, s => s.SecondApprovalAbove = 2);
+        var id = await DraftAsync(site);
+        Assert.True((await Actions.ApproveAsync(site.Id, id, Ann, Cancel)).Done);
+
+        await app.WriteAsync(async db => (await db.Sites.SingleAsync(s => s.Id == site.Id)).SecondApprovalAbove = null);
+
+        Assert.True((await Actions.ApproveAsync(site.Id, id, Ann, Cancel)).Done);
+        Assert.Equal(BroadcastStatus.Scheduled, await StatusAsync(id));
+    }
+
+    [Fact]
     public async Task Edit_between_two_approvals_begins_anew()
     {
         var site = await SiteAsync(3, s => s.SecondApprovalAbove = 2);
