@@ -16,7 +16,7 @@ internal sealed record WatchedAudience(string Digest, AudienceCount Count, IRead
 /// Counts audiences of broadcasts that have not started, once for all who look: one count at a time, and not again before it is old.
 /// What was made over the API is counted soon after, so that an approver later sees how far its audience has moved.
 /// </summary>
-internal sealed partial class AudienceWatch(Database database, Audiences audiences, RiskMarks risks, TimeProvider clock, ILogger<AudienceWatch> logger) : BackgroundService
+internal sealed partial class AudienceWatch(EkibenOptions options, Database database, Audiences audiences, RiskMarks risks, TimeProvider clock, ILogger<AudienceWatch> logger) : BackgroundService
 {
     /// <summary>A count is good for this long, or for twenty times what it took, whichever is longer.</summary>
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
@@ -83,6 +83,11 @@ internal sealed partial class AudienceWatch(Database database, Audiences audienc
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (!options.RunEngine)
+        {
+            return;
+        }
+
         try
         {
             await foreach (var broadcast in _soon.Reader.ReadAllAsync(stoppingToken))
