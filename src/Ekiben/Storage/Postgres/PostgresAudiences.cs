@@ -1,6 +1,4 @@
 using System.Data.Common;
-using System.Globalization;
-using System.Text;
 using Ekiben.Segments;
 using Npgsql;
 
@@ -13,65 +11,7 @@ internal sealed class PostgresAudiences(PostgresDatabase database) : Audiences
 
     protected override string JoinedTagNames => "string_agg(t.name, chr(31))";
 
-    protected override AudienceSql Where(DbCommand command, AudienceRule rule, bool ranged = false) => new PostgresAudienceSql((NpgsqlCommand)command, rule, ranged);
-
-    public override async Task<AudienceCount> CountAsync(AudienceRule rule, CancellationToken cancel)
-    {
-        await using var connection = await database.ConnectAsync(cancel);
-        await using var command = (NpgsqlCommand)connection.CreateCommand();
-        var where = new PostgresAudienceSql(command, rule);
-        // The duplicates: people with reason 0 whose address another such person with a lower id has.
-        command.CommandText = $"""
-            WITH audience AS (SELECT s.id, s.address_id, {where.Reason} AS reason FROM subscribers s WHERE {where.Matched})
-            SELECT COUNT(*),
-                   COUNT(*) FILTER (WHERE reason = 1), COUNT(*) FILTER (WHERE reason = 2), COUNT(*) FILTER (WHERE reason = 3),
-                   (SELECT COUNT(*) - COUNT(DISTINCT address_id) FROM audience WHERE reason = 0)
-            FROM audience
-            """;
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        await reader.ReadAsync(cancel);
-        return new AudienceCount(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetInt64(4));
-    }
-
-    public override async Task<IReadOnlyList<SubscriberId>> SampleAsync(AudienceRule rule, SubscriberId after, int limit, CancellationToken cancel)
-    {
-        await using var connection = await database.ConnectAsync(cancel);
-        await using var command = (NpgsqlCommand)connection.CreateCommand();
-        var where = new PostgresAudienceSql(command, rule);
-        command.CommandText = $"""
-            SELECT s.id FROM subscribers s
-            WHERE s.id > @after AND {where.Matched} AND {where.Reason} = 0
-            ORDER BY s.id LIMIT @limit
-            """;
-        command.Parameters.AddWithValue("@after", after.Value);
-        command.Parameters.AddWithValue("@limit", limit);
-        var ids = new List<SubscriberId>();
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        while (await reader.ReadAsync(cancel))
-        {
-            ids.Add(new SubscriberId(reader.GetInt64(0)));
-        }
-
-        return ids;
-    }
-
-    public override async Task<IReadOnlyList<SubscriberId>> MatchedAsync(AudienceRule rule, int skip, int limit, CancellationToken cancel)
-    {
-        await using var connection = await database.ConnectAsync(cancel);
-        await using var command = (NpgsqlCommand)connection.CreateCommand();
-        var where = new PostgresAudienceSql(command, rule);
-        command.CommandText = $"SELECT s.id FROM subscribers s WHERE {where.Matched} ORDER BY s.id LIMIT @limit OFFSET @skip";
-        command.Parameters.AddWithValue("@limit", limit);
-        command.Parameters.AddWithValue("@skip", skip);
-        var ids = new List<SubscriberId>();
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        while (await reader.ReadAsync(cancel))
-        {
-            ids.Add(new SubscriberId(reader.GetInt64(0)));
-        }
-
-        return ids;
-    }
+    protected override AudienceSql Where(DbCommand command, AudienceRule rule, bool ranged = false) => new PostgresAudienceSql(command, rule, ranged);
 
     public override async Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, CancellationToken cancel)
     {
@@ -113,42 +53,10 @@ internal sealed class PostgresAudiences(PostgresDatabase database) : Audiences
     }
 }
 
-/// <summary>The two expressions of a rule over <c>subscribers s</c>: who matches, and the first reason that leaves a matched person out (0 = none).</summary>
-internal sealed class PostgresAudienceSql : AudienceSql
+/// <summary>What a rule's parts are in this database's words.</summary>
+internal sealed class PostgresAudienceSql(DbCommand command, AudienceRule rule, bool ranged = false) : AudienceSql(command, rule, ranged)
 {
     private const string LastEventAt = "(SELECT MAX(e.at) FROM events e WHERE e.subscriber_id = s.id)";
-
-    private readonly NpgsqlCommand _command;
-    private readonly string _range;
-
-    /// <param name="command">Gets the parameters.</param>
-    /// <param name="rule">Whom.</param>
-    /// <param name="ranged">True for the freeze, which walks subscriber ids: the statement sets @from (exclusive) and @to, and the tag look-ups keep to them.</param>
-    public PostgresAudienceSql(NpgsqlCommand command, AudienceRule rule, bool ranged = false)
-    {
-        _command = command;
-        _range = ranged ? "st.subscriber_id > @from AND st.subscriber_id <= @to AND " : "";
-        command.Set("@audience_site", rule.Site.Value);
-
-        var matched = new StringBuilder(ranged ? "s.site_id = @audience_site AND s.id > @from AND s.id <= @to" : "s.site_id = @audience_site");
-        if (rule.InclusiveTags.Count > 0)
-        {
-            matched.Append(" AND ").Append(HasAny(rule.InclusiveTags));
-        }
-
-        if (rule.Segment is { } segment)
-        {
-            matched.Append(" AND ").Append(Condition(segment));
-        }
-
-        Matched = matched.ToString();
-        var excluded = rule.ExclusiveTags.Count > 0 ? $"WHEN {HasAny(rule.ExclusiveTags)} THEN 1 " : "";
-        Reason = $"""
-            CASE {excluded}WHEN s.unsubscribed_at IS NOT NULL THEN 2
-                 WHEN EXISTS (SELECT 1 FROM suppressions p WHERE p.site_id = s.site_id AND p.address_id = s.address_id) THEN 3
-                 ELSE 0 END
-            """;
-    }
 
     /// <summary>True when a template finds nothing there, or blanks only.</summary>
     public override string IsBlank(SubscriberField field)
@@ -165,31 +73,20 @@ internal sealed class PostgresAudienceSql : AudienceSql
     }
 
     /// <summary>True when the person carries any of the tags; a name that is no tag matches nobody. The tags are looked up once a statement.</summary>
-    private string HasAny(IReadOnlyList<string> names)
+    protected override string HasAny(IReadOnlyList<string> names)
     {
         var parameter = Parameter(names.Select(Words.AsciiLower).ToArray());
         return $"""
-            s.id IN (SELECT st.subscriber_id FROM subscriber_tags st WHERE {_range}st.tag_id IN (
+            s.id IN (SELECT st.subscriber_id FROM subscriber_tags st WHERE {Range}st.tag_id IN (
                 SELECT t.id FROM tags t WHERE t.site_id = @audience_site AND t.discarded_at IS NULL AND lower(t.name) = ANY({parameter})))
             """;
     }
-
-    private string Condition(SegmentRule rule) => rule switch
-    {
-        SegmentRule.All all => "(" + string.Join(" AND ", all.Rules.Select(Condition)) + ")",
-        SegmentRule.Any any => "(" + string.Join(" OR ", any.Rules.Select(Condition)) + ")",
-        // IS NOT TRUE: a missing field makes a test NULL, and "not" of that is true.
-        SegmentRule.Not not => $"({Condition(not.Rule)} IS NOT TRUE)",
-        SegmentRule.HasTag tag => $"({HasAny([tag.Name])})",
-        SegmentRule.FieldIs field => $"({Field(field)})",
-        _ => throw new InvalidOperationException($"no SQL for {rule.GetType().Name}"),
-    };
 
     /// <summary>
     /// The comparisons are SQLite's, so that a rule means the same on each database: texts without regard to the case of A to Z, a text never
     /// equal to a number but above every number, true and false as 1 and 0.
     /// </summary>
-    private string Field(SegmentRule.FieldIs field)
+    protected override string Field(SegmentRule.FieldIs field)
     {
         // A built-in text has no number in it: what is compared with it is compared as text.
         var (text, number, isText) = field.Name switch
@@ -255,26 +152,4 @@ internal sealed class PostgresAudienceSql : AudienceSql
         TextOf(json),
         $"(CASE json_typeof({json}) WHEN 'number' THEN CAST({json} #>> '{{}}' AS numeric) WHEN 'boolean' THEN (CASE CAST({json} AS text) WHEN 'true' THEN 1 ELSE 0 END) END)",
         $"json_typeof({json}) IN ('string', 'array', 'object')");
-
-    private static object Value(object? value) => value switch
-    {
-        bool flag => flag ? 1L : 0L,
-        null => "",
-        _ => value,
-    };
-
-    /// <summary>A time may be given as ISO 8601 or as stored milliseconds; an unreadable one compares as text, so it matches nobody.</summary>
-    private static object TimeValue(object? value) =>
-        value is string text && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
-            ? at.ToStored()
-            : Value(value);
-
-    private static string Text(object value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
-
-    private string Parameter(object value)
-    {
-        var name = string.Create(CultureInfo.InvariantCulture, $"@audience_{_command.Parameters.Count}");
-        _command.Parameters.AddWithValue(name, value);
-        return name;
-    }
 }
