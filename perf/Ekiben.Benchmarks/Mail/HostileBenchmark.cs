@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ekiben.Delivery;
 using Ekiben.Mail;
 
 namespace Ekiben.Benchmarks.Mail;

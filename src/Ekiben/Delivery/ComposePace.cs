@@ -1,4 +1,4 @@
-namespace Ekiben.Mail;
+namespace Ekiben.Delivery;
 
 /// <summary>
 /// Keeps messages that are costly to make from costing others. A template may create megabytes and stay within its budgets; what it creates is
@@ -7,7 +7,7 @@ namespace Ekiben.Mail;
 /// hundred bytes and never pays. One instance for a process; thread-safe.
 /// </summary>
 /// <param name="clock">Refills the allowance.</param>
-public sealed class ComposePace(TimeProvider clock)
+internal sealed class ComposePace(TimeProvider clock)
 {
     /// <summary>Bytes that making one message may create and pay nothing.</summary>
     public const int FreeBytes = 64 * 1024;

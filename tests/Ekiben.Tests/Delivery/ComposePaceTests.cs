@@ -1,6 +1,7 @@
+using Ekiben.Delivery;
 using Microsoft.Extensions.Time.Testing;
 
-namespace Ekiben.Mail.Tests;
+namespace Ekiben.Tests.Delivery;
 
 /// <summary>What a costly message costs its own broadcast, and nobody else.</summary>
 public class ComposePaceTests
