@@ -39,6 +39,22 @@ internal static class ApprovalRules
             : null;
     }
 
+    /// <summary>One sentence when those who approved are not enough for as many people as there are when it is due, null when they are.</summary>
+    /// <param name="site">Whose rules.</param>
+    /// <param name="approvals">Those that stand, of what goes out, with their seals unbroken.</param>
+    /// <param name="recipients">How many it reaches now.</param>
+    public static string? WhatStopsTheStart(Site site, IReadOnlyCollection<Approval> approvals, long recipients)
+    {
+        if (NeedsTwo(site, recipients) && approvals.Select(a => a.ApprovedBy).Distinct().Count() < 2)
+        {
+            return $"Above {Number(site.SecondApprovalAbove!.Value)} people this site wants two approvals, and it has one: somebody else releases it.";
+        }
+
+        return recipients > site.KeyApprovalLimit && !approvals.Any(a => a.ByPerson)
+            ? $"Keys approve up to {Number(site.KeyApprovalLimit.Value)} people on this site and this reaches {Number(recipients)} by now: a person releases it."
+            : null;
+    }
+
     public static bool NeedsTwo(Site site, long recipients) => recipients > site.SecondApprovalAbove;
 
     public static bool NeedsTypedCount(Site site, long recipients) => recipients > site.TypeCountAbove;

@@ -111,28 +111,10 @@ internal sealed partial class BroadcastRun(
         var live = Manifest.Of(_broadcast, _site, await BroadcastActions.SegmentRuleOfAsync(db, _broadcast, cancel)).ToText();
         if (live == _approval.Manifest)
         {
-            return await CheckApproversAsync(db, cancel);
+            return true;
         }
 
         await HoldAsync($"It differs from what was approved: {string.Join(", ", Manifest.Differences(_approval.Manifest, live))}.", cancel);
-        return false;
-    }
-
-    /// <summary>Two people's word where the site wants two: a status that was changed outside Ekiben does not stand for the second.</summary>
-    private async Task<bool> CheckApproversAsync(Db db, CancellationToken cancel)
-    {
-        if (!ApprovalRules.NeedsTwo(_site, _approval.CountedRecipients))
-        {
-            return true;
-        }
-
-        var approvals = await db.Approvals.AsNoTracking().Where(a => a.BroadcastId == id && a.RevokedAt == null && a.Manifest == _approval.Manifest).ToListAsync(cancel);
-        if (approvals.Where(a => instanceKey.Verifies(ManifestSeal.Purpose, ManifestSeal.Bytes(a.Manifest), a.Seal)).Select(a => a.ApprovedBy).Distinct().Count() > 1)
-        {
-            return true;
-        }
-
-        await HoldAsync($"Above {_site.SecondApprovalAbove} people this site wants two approvals, and it has one: somebody else releases it.", cancel);
         return false;
     }
 
@@ -174,9 +156,32 @@ internal sealed partial class BroadcastRun(
                 await HoldAsync(drift, cancel);
                 return false;
             }
+
+            if (!await CheckApproversAsync(count.Recipients, cancel))
+            {
+                return false;
+            }
         }
 
         return await queue.BeginFreezeAsync(id, cancel);
+    }
+
+    /// <summary>
+    /// The site's rules for approvals hold for as many people as there are now, not only for those who were counted: an audience may grow until it is
+    /// due, and a status that was changed outside Ekiben does not stand for the second word.
+    /// </summary>
+    private async Task<bool> CheckApproversAsync(long recipients, CancellationToken cancel)
+    {
+        await using var db = database.OpenEverySite();
+        var approvals = await db.Approvals.AsNoTracking().Where(a => a.BroadcastId == id && a.RevokedAt == null && a.Manifest == _approval.Manifest).ToListAsync(cancel);
+        var sealedOnes = approvals.Where(a => instanceKey.Verifies(ManifestSeal.Purpose, ManifestSeal.Bytes(a.Manifest), a.Seal)).ToList();
+        if (ApprovalRules.WhatStopsTheStart(_site, sealedOnes, Math.Max(recipients, _approval.CountedRecipients)) is not { } reason)
+        {
+            return true;
+        }
+
+        await HoldAsync(reason, cancel);
+        return false;
     }
 
     /// <summary>4. Everybody whom the rule matches now, each in exactly one place; later changes of people reach only the claim.</summary>
