@@ -30,6 +30,9 @@ internal sealed partial class BroadcastRun(
     private Manifest _manifest = null!;
     private SigningState _signing = null!;
 
+    private readonly Lock _holding = new();
+    private Task<bool>? _held;
+
     /// <summary>What it is doing or waiting for, for people.</summary>
     public RunState State { get; } = new();
 
@@ -239,7 +242,7 @@ internal sealed partial class BroadcastRun(
         var pool = relays.For(_site);
         var feed = new BroadcastFeed(queue, shards, Rate, State, clock);
         var rows = new UpcomingRows();
-        var lane = new LaneWork(queue, pool, feed, rows, compiled, new MessageBuffers(), new FailureWatch(), State, Rate, clock, HoldAsync);
+        var lane = new LaneWork(queue, pool, feed, rows, compiled, new MessageBuffers(), new FailureWatch(), State, Rate, clock, HoldOnceAsync);
         var work = new List<Task> { ReadAheadAsync(feed, rows, ending) };
         var lanes = new Task[pool.Relay.Connections];
         // One that fails stops the others; each still records what it has on the wire.
@@ -292,6 +295,18 @@ internal sealed partial class BroadcastRun(
         if (await queue.CloseAsync(id, cancel) is { } problem && await HoldAsync(problem, cancel))
         {
             Log.DoesNotAddUp(logger, id);
+        }
+    }
+
+    /// <summary>
+    /// One hold a run, whichever lane comes first. What another lane hears of its last message afterwards belongs to the same trouble, and somebody may
+    /// have mended it and released the broadcast by then.
+    /// </summary>
+    private Task<bool> HoldOnceAsync(string reason, CancellationToken cancel)
+    {
+        lock (_holding)
+        {
+            return _held ??= HoldAsync(reason, cancel);
         }
     }
 

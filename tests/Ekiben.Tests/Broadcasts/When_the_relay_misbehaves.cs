@@ -162,6 +162,21 @@ public class When_the_relay_misbehaves
     }
 
     [Fact]
+    public async Task A_refusal_that_comes_after_the_release_does_not_hold_it_again()
+    {
+        var relay = new FakeTimeProvider();
+        await using var app = await SendingApp.StartAsync(["mail:delay=1000", "mail:delay=9000:after=1", "mail:550 5.7.1"], connections: 2, sinkClock: relay);
+        await app.PeopleAsync(2);
+        var id = await app.SendAsync();
+        await app.UntilAsync(id, receipt => receipt.Number("sending") == 2);
+        // The first is refused, the second still waits for its reply when somebody has mended the relay and releases.
+        await app.UntilStatusAsync(id, "held", relay);
+        app.Sink.ReplaceFaults();
+        Assert.Equal(200, (int)(await app.ActAsync(id, "resume")).Status);
+        Assert.Equal(2, (await app.UntilStatusAsync(id, "sent", relay)).Number("accepted"));
+    }
+
+    [Fact]
     public async Task An_address_that_the_relay_cannot_carry_is_refused_alone()
     {
         await using var app = await SendingApp.StartAsync(connections: 1, smtpUtf8: false);
