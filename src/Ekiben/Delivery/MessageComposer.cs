@@ -17,13 +17,16 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 
     private readonly ComposePace _pace = new(clock);
 
-    /// <summary>Compiles what was approved. The clock that its templates see is the broadcast's start.</summary>
+    /// <summary>
+    /// Compiles what was approved. The clock that its templates see is the broadcast's start. No other is given to them: a machine that was asleep
+    /// for two seconds in the middle of a rendering must not cost a recipient their message, and steps bound the work.
+    /// </summary>
     /// <param name="manifest">What was approved.</param>
     /// <param name="renderClock">The start.</param>
     /// <param name="signer">Signs each message; the caller's to dispose. Null = they leave unsigned.</param>
     /// <exception cref="CompileException">The content cannot be compiled.</exception>
     public CompiledBroadcast Compile(Manifest manifest, DateTimeOffset renderClock, MessageSigner? signer = null) => new(
-        CompiledMessage.Compile(SourceOf(manifest) with { Clock = clock, Tracking = TrackingOf(manifest) }),
+        CompiledMessage.Compile(SourceOf(manifest) with { Tracking = TrackingOf(manifest) }),
         new BroadcastId(manifest.BroadcastId),
         manifest.FromEmail,
         renderClock,

@@ -1,4 +1,7 @@
+using Ekiben.Delivery;
 using Ekiben.Tests.Fixture;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Ekiben.Tests.Broadcasts;
 
@@ -35,6 +38,23 @@ public class When_its_messages_are_costly
         var receipt = await app.UntilStatusAsync(id, "sent");
         Assert.Equal((People, true), (receipt.Number("render_failed"), receipt.IsBalanced()));
         Assert.Empty(app.Accepted);
+    }
+
+    [Fact]
+    public async Task A_machine_that_sleeps_in_the_middle_costs_nobody_theirs()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(55));
+        await using var app = await EkibenApp.StartAsync(options => options with { Clock = clock });
+        var site = await app.AddSiteAsync();
+        await site.ImportAsync([new { email = "p1@example.com" }]);
+        await site.CreatedAsync(new { name = "Long", subject = "Hi", content = "{% for i in (1..5000) %}{{ i }} {% endfor %}", type = "plain" });
+        await using var db = app.Database.OpenEverySite();
+        var broadcast = await db.Broadcasts.SingleAsync(TestContext.Current.CancellationToken);
+        var person = await db.Subscribers.SingleAsync(TestContext.Current.CancellationToken);
+        // An hour goes by with each look at the clock.
+        clock.AutoAdvanceAmount = TimeSpan.FromHours(1);
+        var preview = await app.Service<MessageComposer>().PreviewAsync(broadcast, person.Id, TestContext.Current.CancellationToken);
+        Assert.Contains("4999 5000", preview.Html, StringComparison.Ordinal);
     }
 
     private static Task<string> SendAsync(SendingApp app, int times) => app.Site.CreatedAsync(new
