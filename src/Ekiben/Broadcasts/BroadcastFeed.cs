@@ -21,6 +21,9 @@ internal sealed class BroadcastFeed
     private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _inFlight;
 
+    /// <summary>Rows settled so far: a page that was read while one settled says nothing about that row.</summary>
+    private long _settlements;
+
     /// <param name="queue">The ledger.</param>
     /// <param name="shards">What this run owns.</param>
     /// <param name="rate">With a rate, only a minute's worth is read ahead (three pages), so that people's data is fresh when they are written to.</param>
@@ -45,6 +48,7 @@ internal sealed class BroadcastFeed
 
         while (true)
         {
+            var settlements = Interlocked.Read(ref _settlements);
             var page = await NextPageAsync(cancel);
             if (page.Count > 0)
             {
@@ -53,8 +57,8 @@ internal sealed class BroadcastFeed
                 continue;
             }
 
-            // What is still on a connection may come back as deferred, given back or uncertain.
-            if (await SettledAsync(cancel))
+            // What is still on a connection may come back as deferred, given back or uncertain; what came back while nothing was found may have been missed.
+            if (await SettledAsync(settlements, cancel))
             {
                 continue;
             }
@@ -85,6 +89,7 @@ internal sealed class BroadcastFeed
                 cursor.NextDueAt = at;
             }
 
+            _settlements++;
             if (Interlocked.Decrement(ref _inFlight) == 0)
             {
                 _settled.TrySetResult();
@@ -126,11 +131,11 @@ internal sealed class BroadcastFeed
                 var pending = await _queue.ReadPendingAsync(cursor.Shard, after, limit, cancel);
                 if (pending.Count > 0)
                 {
-                    cursor.MoveTo(pending[^1].Address, after, _lock);
+                    cursor.MoveTo(pending[^1].Address, _lock);
                     return pending;
                 }
 
-                cursor.Exhaust(after, _lock);
+                cursor.Exhaust(_lock);
             }
         }
 
@@ -150,22 +155,33 @@ internal sealed class BroadcastFeed
         return [];
     }
 
-    /// <summary>Waits for what is in flight. True when something was, so that another look is worth it.</summary>
-    private async Task<bool> SettledAsync(CancellationToken cancel)
+    /// <summary>Waits for what is in flight. True when something was, or was until a moment ago, so that another look is worth it.</summary>
+    /// <param name="since">How many had settled before the last look.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    private async Task<bool> SettledAsync(long since, CancellationToken cancel)
     {
-        Task settled;
+        TaskCompletionSource? settled = null;
         lock (_lock)
         {
-            if (_inFlight == 0)
+            if (_inFlight > 0)
+            {
+                settled = _settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+            else if (_settlements == since)
             {
                 return false;
             }
-
-            _settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            settled = _settled.Task;
         }
 
-        await settled.WaitAsync(cancel);
+        if (settled is not null)
+        {
+            // Not by WaitAsync, which goes by way of the thread pool: the simulator could not give the same twice.
+            await using (cancel.UnsafeRegister(static (settled, cancel) => ((TaskCompletionSource)settled!).TrySetCanceled(cancel), settled))
+            {
+                await settled.Task;
+            }
+        }
+
         // Attempts of the last round may have become uncertain: they get their second try now.
         foreach (var cursor in _shards)
         {
@@ -196,42 +212,46 @@ internal sealed class BroadcastFeed
         private AddressId _after = new(shard.First.Value - 1);
         private bool _exhausted;
 
+        /// <summary>The lowest row given back since the position was taken.</summary>
+        private AddressId? _givenBack;
+
         public TakenShard Shard => shard;
 
         public DateTimeOffset? NextDueAt { get; set; }
 
         public bool UncertainRead { get; set; }
 
+        /// <summary>Where the next read begins; null when nothing is left. Rows given back from now on are minded when it is done.</summary>
         public AddressId? TakePosition(Lock gate)
         {
             lock (gate)
             {
+                _givenBack = null;
                 return _exhausted ? null : _after;
             }
         }
 
-        public void MoveTo(AddressId last, AddressId from, Lock gate)
+        /// <summary>A read came as far as <paramref name="last"/>, but for what was given back before it and that it did not see.</summary>
+        public void MoveTo(AddressId last, Lock gate)
         {
             lock (gate)
             {
-                // A row given back meanwhile has moved the position back: it stays there.
-                if (_after == from)
-                {
-                    _after = last;
-                }
+                _after = _givenBack is { } lowest && lowest.Value <= last.Value ? new AddressId(lowest.Value - 1) : last;
             }
         }
 
-        public void Exhaust(AddressId from, Lock gate)
+        public void Exhaust(Lock gate)
         {
             lock (gate)
             {
-                _exhausted = _after == from;
+                _exhausted = _givenBack is null;
             }
         }
 
+        /// <summary>This row is to be read again. The caller holds the lock.</summary>
         public void RewindTo(AddressId address)
         {
+            _givenBack = _givenBack is { } lowest && lowest.Value < address.Value ? lowest : address;
             if (address.Value <= _after.Value)
             {
                 _after = new AddressId(address.Value - 1);

@@ -31,7 +31,7 @@ internal sealed partial class BroadcastLane
             {
                 await PauseAsync();
                 await work.Hold(exception.Message, CancellationToken.None);
-                await ending.CancelAsync();
+                ending.Cancel();
                 return null;
             }
 

@@ -137,7 +137,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
                 work.Feed.Settle(candidate);
                 if (!erased && work.Watch.RenderFailed(exception.Message) is { } tooMany && await work.Hold(tooMany, CancellationToken.None))
                 {
-                    await ending.CancelAsync();
+                    ending.Cancel();
                     return null;
                 }
             }
@@ -255,7 +255,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         Forget(message);
         if (answer is ClaimAnswer.Stopped)
         {
-            await ending.CancelAsync();
+            ending.Cancel();
         }
 
         return null;
@@ -299,7 +299,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         {
             await ExchangeAsync(null);
             await work.Hold(reason, CancellationToken.None);
-            await ending.CancelAsync();
+            ending.Cancel();
         }
 
         if (++_sinceRented >= FairShare && _begun is null && work.Pool.IsContended)

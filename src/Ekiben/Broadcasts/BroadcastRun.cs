@@ -238,18 +238,23 @@ internal sealed partial class BroadcastRun(
             return false;
         }
 
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var pool = relays.For(_site);
         var feed = new BroadcastFeed(queue, shards, Rate, State, clock);
-        var rows = new UpcomingRows();
-        var lane = new LaneWork(queue, pool, feed, rows, compiled, new MessageBuffers(), new FailureWatch(), State, Rate, clock, HoldOnceAsync);
-        var work = new List<Task> { ReadAheadAsync(feed, rows, ending) };
-        var lanes = new Task[pool.Relay.Connections];
+        var lane = new LaneWork(
+            queue, relays.For(_site), feed, new UpcomingRows(), compiled, new MessageBuffers(), new FailureWatch(), State, Rate, clock, HoldOnceAsync);
+        return await SendRowsAsync(lane, stop, abort);
+    }
+
+    /// <summary>Still 6: the rows through the lanes. It knows of no database, so that the tests' simulator runs the same.</summary>
+    internal static async Task<bool> SendRowsAsync(LaneWork lane, CancellationToken stop, CancellationToken abort)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var work = new List<Task> { ReadAheadAsync(lane.Feed, lane.Rows, ending) };
+        var lanes = new Task[lane.Pool.Relay.Connections];
         // One that fails stops the others; each still records what it has on the wire.
         while (work.Count > 0)
         {
-            var changed = Rate.Changed;
-            for (var number = 0; number < Rate.LanesOf(lanes.Length) && !rows.IsOver && !ending.IsCancellationRequested; number++)
+            var changed = lane.Rate.Changed;
+            for (var number = 0; number < lane.Rate.LanesOf(lanes.Length) && !lane.Rows.IsOver && !ending.IsCancellationRequested; number++)
             {
                 if (lanes[number] is null or { IsCompleted: true })
                 {
@@ -260,7 +265,7 @@ internal sealed partial class BroadcastRun(
             var first = await Task.WhenAny([.. work, changed]);
             if (first != changed && work.Remove(first) && !first.IsCompletedSuccessfully)
             {
-                await ending.CancelAsync();
+                ending.Cancel();
                 await Task.WhenAll(work).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
                 await first;
             }
@@ -270,7 +275,7 @@ internal sealed partial class BroadcastRun(
     }
 
     /// <summary>Reads rows ahead of the lanes, a page at a time.</summary>
-    private async Task ReadAheadAsync(BroadcastFeed feed, UpcomingRows rows, CancellationTokenSource ending)
+    private static async Task ReadAheadAsync(BroadcastFeed feed, UpcomingRows rows, CancellationTokenSource ending)
     {
         try
         {
@@ -350,10 +355,14 @@ internal sealed class RunState
         var left = until - clock.GetUtcNow();
         if (left > TimeSpan.Zero)
         {
-            using var awake = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            var time = Task.Delay(left, clock, awake.Token);
-            await Task.WhenAny(time, sooner ?? time);
-            await awake.CancelAsync();
+            // Not Task.Delay, whose cancellation is told by the thread pool: the simulator could not give the same twice.
+            var awake = new TaskCompletionSource();
+            await using var timer = clock.CreateTimer(static awake => ((TaskCompletionSource)awake!).TrySetResult(), awake, left, Timeout.InfiniteTimeSpan);
+            await using (cancel.UnsafeRegister(static (awake, cancel) => ((TaskCompletionSource)awake!).TrySetCanceled(cancel), awake))
+            {
+                await Task.WhenAny(awake.Task, sooner ?? awake.Task);
+            }
+
             cancel.ThrowIfCancellationRequested();
         }
 

@@ -54,5 +54,6 @@ internal sealed class RunRate
     /// <summary>A slow rate needs few lanes, and what few hold ready is fresh when its grant comes.</summary>
     public int LanesOf(int connections) => PerHour is { } rate ? Math.Min(connections, 1 + (rate / 1800)) : connections;
 
-    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>Those who wait go on in the turn of whoever changes it, which holds no lock then.</summary>
+    private static TaskCompletionSource New() => new();
 }

@@ -75,7 +75,7 @@ internal abstract class SendQueue : IAsyncDisposable
     /// <summary>
     /// <c>sending → sent</c> in one statement that compares the six figures with a fresh count and sees that no row can move (rule 16).
     /// </summary>
-    /// <returns>Null when it closed, else one sentence that says what does not add up or can still move.</returns>
+    /// <returns>Null when it closed, or was not sending any more; else one sentence that says what does not add up or can still move.</returns>
     public abstract Task<string?> CloseAsync(BroadcastId broadcast, CancellationToken cancel);
 
     /// <summary>

@@ -178,7 +178,7 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
 
     public override async Task<string?> CloseAsync(BroadcastId broadcast, CancellationToken cancel)
     {
-        var closed = await writer.WriteAsync(ledger =>
+        var addsUp = await writer.WriteAsync(ledger =>
         {
             ledger.Around(Failpoint.BeforeCloseCommit, Failpoint.AfterCloseCommit);
             var command = ledger.Prepared("""
@@ -196,9 +196,17 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
                 """);
             command.Set("@now", ledger.Now.ToStored());
             command.Set("@broadcast", broadcast.Value);
-            return command.ExecuteNonQuery() == 1;
+            if (command.ExecuteNonQuery() == 1)
+            {
+                return true;
+            }
+
+            // Paused or canceled at the last moment says nothing about its figures.
+            var sending = ledger.Prepared("SELECT COUNT(*) FROM broadcasts WHERE id = @broadcast AND status = 'sending'");
+            sending.Set("@broadcast", broadcast.Value);
+            return (long)sending.ExecuteScalar()! == 0;
         });
-        return closed ? null : "The receipt does not add up: the rows counted now are not the figures written when the audience was frozen.";
+        return addsUp ? null : "The receipt does not add up: the rows counted now are not the figures written when the audience was frozen.";
     }
 
     public override async Task<IReadOnlyList<BroadcastId>> RecountAsync(DateTimeOffset since, CancellationToken cancel)

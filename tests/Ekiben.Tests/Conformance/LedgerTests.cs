@@ -268,6 +268,21 @@ public class LedgerTests(PostgresFixture postgres) : IClassFixture<PostgresFixtu
         Assert.Contains("\"ab\"", person.Fields, StringComparison.Ordinal);
     }
 
+    [Theory, MemberData(nameof(Databases))]
+    public async Task A_broadcast_that_is_paused_before_it_closes_is_no_riddle(string database)
+    {
+        await using var ledger = await StartAsync(database, people: 1);
+        var row = Assert.Single(await ledger.FrozenAsync());
+        Assert.IsType<ClaimAnswer.Claimed>(await ledger.ClaimAsync(row));
+        await ledger.RecordAsync(row, 1, new DeliveryOutcome.Accepted(Ok), new RetryDecision(RetryStep.Accept));
+        ledger.Sql("UPDATE broadcasts SET status = 'paused'");
+        Assert.Null(await ledger.Queue.CloseAsync(ledger.Broadcast, Cancel));
+        Assert.Equal(1, ledger.Count("SELECT COUNT(*) FROM broadcasts WHERE status = 'paused'"));
+        ledger.Sql("UPDATE broadcasts SET status = 'sending'");
+        Assert.Null(await ledger.Queue.CloseAsync(ledger.Broadcast, Cancel));
+        Assert.Equal(1, ledger.Count("SELECT COUNT(*) FROM broadcasts WHERE status = 'sent'"));
+    }
+
     private async Task<LedgerApp> StartAsync(string database, int people = 0) =>
         await LedgerApp.StartAsync(database == "SQLite" ? null : await postgres.Server.CreateDatabaseAsync(Cancel), people);
 
