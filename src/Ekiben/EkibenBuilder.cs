@@ -72,6 +72,8 @@ internal static class EkibenBuilder
         }
 
         services.AddSingleton<Receipts>();
+        services.AddSingleton<Traces>();
+        services.AddSingleton<Why>();
         services.AddScoped(provider => provider.GetRequiredService<Database>().OpenEverySite());
 
         // Keys and accounts

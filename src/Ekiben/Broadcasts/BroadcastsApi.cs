@@ -41,6 +41,8 @@ internal static class BroadcastsApi
         group.Map("GET", "/{id}/left-out", LeftOutAsync).Describe(
             "Matched people who are no recipients, and why", typeof(LeftOutPage),
             query: [new("reason", "excluded, unsubscribed, suppressed or duplicate"), Cursor, new("limit", "1 to 1000")]);
+        group.Map("GET", "/{id}/why", WhyAsync).Describe(
+            "Why somebody got it or not", typeof(WhyAnswer), query: [new("email", "the person's address")]);
         group.Map("GET", "/{id}/audience", AudienceAsync).Describe("Whom its rule reaches now, and what is odd about it", typeof(AudienceView));
     }
 
@@ -163,6 +165,10 @@ internal static class BroadcastsApi
         var limit = request.Query("limit", Receipts.DefaultPage, 1, Receipts.MaxPage);
         return Answer.Ok(await request.Service<Receipts>().ListLeftOutAsync(broadcast.Id, reason, cursor, limit, request.Cancel));
     });
+
+    private static Task<Answer> WhyAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast => request.Query("email") is { Length: > 0 } email
+        ? Answer.Ok(await request.Service<Why>().AskAsync(broadcast, email, request.Cancel))
+        : request.BadRequest("email is missing: say of whom it is asked.", "missing_email"));
 
     private static Task<Answer> AudienceAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast =>
     {

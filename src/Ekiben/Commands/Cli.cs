@@ -62,6 +62,7 @@ internal static class Cli
         UserCommand.Create(),
         BroadcastCommand.Create(),
         ReceiptCommand.Create(),
+        WhyCommand.Create(),
         RenderCommand.Create(),
         ProveCommand.Create(),
         SinkCommand.Create(),

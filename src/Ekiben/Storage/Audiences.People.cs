@@ -1,5 +1,7 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Runtime.CompilerServices;
+using Ekiben.Broadcasts;
 
 namespace Ekiben.Storage;
 
@@ -101,14 +103,19 @@ internal abstract partial class Audiences
     }
 
     /// <summary>Whether the person would be a recipient now. Of people who share an address each counts as one.</summary>
-    public async Task<bool> ReachesAsync(AudienceRule rule, SubscriberId person, CancellationToken cancel)
+    public async Task<bool> ReachesAsync(AudienceRule rule, SubscriberId person, CancellationToken cancel) =>
+        await StandingAsync(rule, person, cancel) is { Matches: true, LeftOut: null };
+
+    /// <summary>How the rule takes one person now. Of people who share an address each stands for themselves.</summary>
+    public async Task<Standing> StandingAsync(AudienceRule rule, SubscriberId person, CancellationToken cancel)
     {
         await using var connection = await Database.ConnectAsync(cancel);
         await using var command = connection.CreateCommand();
         var where = Where(command, rule);
-        command.CommandText = $"SELECT 1 FROM subscribers s WHERE s.id = @person AND {where.Matched} AND {where.Reason} = 0";
+        command.CommandText = $"SELECT {where.Reason} FROM subscribers s WHERE s.id = @person AND {where.Matched}";
         command.Set("@person", person.Value);
-        return await command.ExecuteScalarAsync(cancel) is not null;
+        var reason = await command.ExecuteScalarAsync(cancel);
+        return reason is null ? new Standing(false, null) : new Standing(true, Convert.ToInt32(reason, CultureInfo.InvariantCulture) is var number and not 0 ? (LeftOutReason)number : null);
     }
 
     /// <summary>How many recipients of the one are also recipients of the other, both as of now.</summary>
@@ -203,7 +210,8 @@ internal abstract partial class Audiences
         return people;
     }
 
-    private async Task<SubscriberId> FirstWithAddressAsync(AudienceRule rule, AddressId address, CancellationToken cancel)
+    /// <summary>The one of the people who share an address that is the recipient; default when none of them is.</summary>
+    public async Task<SubscriberId> FirstWithAddressAsync(AudienceRule rule, AddressId address, CancellationToken cancel)
     {
         await using var connection = await Database.ConnectAsync(cancel);
         await using var command = connection.CreateCommand();
@@ -235,6 +243,9 @@ internal abstract partial class Audiences
 /// <param name="FirstName">Null when unknown.</param>
 /// <param name="LastName">Null when unknown.</param>
 internal sealed record AudiencePerson(SubscriberId Id, string Email, string? FirstName, string? LastName);
+
+/// <summary>How a rule takes one person: whether it matches them, and the first reason that leaves them out, null for none.</summary>
+internal sealed record Standing(bool Matches, LeftOutReason? LeftOut);
 
 /// <summary>The numbers of a waterfall before the freeze.</summary>
 internal enum AudienceGroup

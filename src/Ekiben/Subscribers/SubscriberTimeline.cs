@@ -21,6 +21,7 @@ internal sealed class SubscriberTimeline(Database database)
     public async Task<IReadOnlyList<Moment>> ReadAsync(Subscriber person, CancellationToken cancel)
     {
         await using var db = database.Open(person.SiteId);
+        var address = await db.Addresses.Where(a => a.Id == person.AddressId).Select(a => a.Normalised).SingleAsync(cancel);
         var moments = new List<Moment> { new(person.CreatedAt, "Added") };
         if (person.UnsubscribedAt is { } left)
         {
@@ -36,7 +37,7 @@ internal sealed class SubscriberTimeline(Database database)
             .Select(e => new Moment(e.At, Words(e))));
         var messages = await db.MessagesOfAsync(person.AddressId, MaxBroadcasts, cancel);
         moments.AddRange(messages.Select(message => new Moment(
-            Times.FromStored(message.LastAt) ?? person.CreatedAt, Words(message), $"/broadcasts/{message.BroadcastId}")));
+            Times.FromStored(message.LastAt) ?? person.CreatedAt, Words(message), $"/broadcasts/{message.BroadcastId}/why?email={Uri.EscapeDataString(address)}")));
         var names = messages.ToDictionary(message => new BroadcastId(message.BroadcastId), message => message.Name);
         var ids = names.Keys.ToArray();
         // The index begins with the broadcast and the kind.

@@ -18,6 +18,7 @@ public sealed class RolesTests(EkibenApp app)
         ["/broadcasts/{Number:long}"] = Policies.Look,
         ["/broadcasts/{Number:long}/recipients"] = Policies.Look,
         ["/broadcasts/{Number:long}/left-out"] = Policies.Look,
+        ["/broadcasts/{Number:long}/why"] = Policies.Look,
         ["/broadcasts/{Number:long}/audience"] = Policies.Look,
         ["/approval-rules/{Uuid}"] = Policies.Look,
         ["/mailbox"] = Policies.Look,
