@@ -74,6 +74,8 @@ internal static class EkibenBuilder
         services.AddSingleton<Receipts>();
         services.AddSingleton<Traces>();
         services.AddSingleton<Why>();
+        services.AddSingleton<Resends>();
+        services.AddSingleton<BroadcastReports>();
         services.AddScoped(provider => provider.GetRequiredService<Database>().OpenEverySite());
 
         // Keys and accounts

@@ -41,8 +41,11 @@ internal static class BroadcastsApi
         group.Map("GET", "/{id}/left-out", LeftOutAsync).Describe(
             "Matched people who are no recipients, and why", typeof(LeftOutPage),
             query: [new("reason", "excluded, unsubscribed, suppressed or duplicate"), Cursor, new("limit", "1 to 1000")]);
+        group.Map("GET", "/{id}/report", ReportAsync).Describe("What people did with it: opens, clicks, links and unsubscribes, by hour and beside the five before it", typeof(BroadcastReport));
         group.Map("GET", "/{id}/why", WhyAsync).Describe(
             "Why somebody got it or not", typeof(WhyAnswer), query: [new("email", "the person's address")]);
+        group.Map("POST", "/{id}/resends", ResendAsync).Describe(
+            "A new draft from an ended broadcast, for those it did not reach, who did not open it or who are uncertain", typeof(BroadcastView), typeof(ResendBody), StatusCodes.Status201Created);
         group.Map("GET", "/{id}/audience", AudienceAsync).Describe("Whom its rule reaches now, and what is odd about it", typeof(AudienceView));
     }
 
@@ -166,9 +169,34 @@ internal static class BroadcastsApi
         return Answer.Ok(await request.Service<Receipts>().ListLeftOutAsync(broadcast.Id, reason, cursor, limit, request.Cancel));
     });
 
+    private static Task<Answer> ReportAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast =>
+        Answer.Ok(await request.Service<BroadcastReports>().ReadAsync(broadcast, request.Cancel)));
+
     private static Task<Answer> WhyAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast => request.Query("email") is { Length: > 0 } email
         ? Answer.Ok(await request.Service<Why>().AskAsync(broadcast, email, request.Cancel))
         : request.BadRequest("email is missing: say of whom it is asked.", "missing_email"));
+
+    private static async Task<Answer> ResendAsync(ApiRequest request)
+    {
+        if (request.BroadcastId is not { } id)
+        {
+            return NoSuchBroadcast(request);
+        }
+
+        var word = request.Field("to") is { ValueKind: JsonValueKind.String } given ? given.GetString() : null;
+        if (Enum.GetValues<ResendGroup>().Where(known => Words.SnakeCase(known.ToString()) == word).Cast<ResendGroup?>().FirstOrDefault() is not { } group)
+        {
+            return request.BadRequest($"to must be one of {string.Join(", ", Enum.GetValues<ResendGroup>().Select(known => Words.SnakeCase(known.ToString())))}.", "unknown_group");
+        }
+
+        var resend = await request.Service<Resends>().DraftAsync(request.SiteId, id, group, request.Actor, request.Cancel);
+        return resend switch
+        {
+            { Draft: { } draft } => Answer.Created(BroadcastView.Of(draft, null) with { Content = draft.Content, LayoutId = draft.LayoutId }),
+            { Result.Code: "not_found" } => NoSuchBroadcast(request),
+            _ => Answer.Problem(StatusCodes.Status409Conflict, resend.Result.Code!, resend.Result.Problem!),
+        };
+    }
 
     private static Task<Answer> AudienceAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast =>
     {
@@ -351,3 +379,7 @@ internal sealed record AudienceView(
 
 /// <summary>Something about a rule that its author may not have meant.</summary>
 internal sealed record Finding(string Code, string Subject, string Message);
+
+/// <summary>The body of <c>POST /broadcasts/{id}/resends</c>.</summary>
+/// <param name="To"><c>not_reached</c>, <c>not_opened</c> or <c>uncertain</c>.</param>
+internal sealed record ResendBody(string To);

@@ -29,4 +29,7 @@ internal enum ReactionKind
 
     /// <summary>A link was followed, likewise.</summary>
     Click,
+
+    /// <summary>They unsubscribed by the link of this message.</summary>
+    Unsubscribe,
 }

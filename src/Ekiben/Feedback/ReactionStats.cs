@@ -7,13 +7,15 @@ namespace Ekiben.Feedback;
 /// <param name="Openers">People whose pixel was fetched.</param>
 /// <param name="Opens">Fetches of the pixel.</param>
 /// <param name="Clicks">Links followed.</param>
-/// <param name="ByUrl">The same by target, most first.</param>
-internal sealed record ReactionStats(long Openers, long Opens, long Clicks, IReadOnlyList<UrlClicks> ByUrl)
+/// <param name="Clickers">People of whose message a link was followed.</param>
+/// <param name="Unsubscribed">People who left by the link of their message.</param>
+/// <param name="ByUrl">The clicks by target, most first.</param>
+internal sealed record ReactionStats(long Openers, long Opens, long Clicks, long Clickers, long Unsubscribed, IReadOnlyList<UrlClicks> ByUrl)
 {
     /// <summary>Targets shown of one broadcast.</summary>
     private const int MaxUrls = 100;
 
-    public static readonly ReactionStats None = new(0, 0, 0, []);
+    public static readonly ReactionStats None = new(0, 0, 0, 0, 0, []);
 
     /// <summary>In percent of the recipients, one decimal.</summary>
     public double OpenRate(long recipients) => recipients == 0 ? 0 : Math.Round(100.0 * Openers / recipients, 1);
@@ -24,17 +26,20 @@ internal sealed record ReactionStats(long Openers, long Opens, long Clicks, IRea
             .GroupBy(r => new { r.BroadcastId, r.Kind, r.Url })
             .Select(group => new { group.Key.BroadcastId, group.Key.Kind, group.Key.Url, Count = group.LongCount() })
             .ToListAsync(cancel);
-        var openers = await db.Reactions.Where(r => r.Kind == ReactionKind.Open && broadcasts.Contains(r.BroadcastId))
-            .Select(r => new { r.BroadcastId, r.SubscriberId }).Distinct()
-            .GroupBy(r => r.BroadcastId).Select(group => new { group.Key, Count = group.LongCount() })
-            .ToDictionaryAsync(line => line.Key, line => line.Count, cancel);
+        var people = (await db.Reactions.Where(r => broadcasts.Contains(r.BroadcastId))
+                .Select(r => new { r.BroadcastId, r.Kind, r.SubscriberId }).Distinct()
+                .GroupBy(r => new { r.BroadcastId, r.Kind }).Select(group => new { group.Key.BroadcastId, group.Key.Kind, Count = group.LongCount() })
+                .ToListAsync(cancel))
+            .ToDictionary(line => (line.BroadcastId, line.Kind), line => line.Count);
         return counts.GroupBy(line => line.BroadcastId).ToDictionary(lines => lines.Key, lines =>
         {
             var clicks = lines.Where(line => line.Kind == ReactionKind.Click).OrderByDescending(line => line.Count).ToList();
             return new ReactionStats(
-                openers.GetValueOrDefault(lines.Key),
+                people.GetValueOrDefault((lines.Key, ReactionKind.Open)),
                 lines.Where(line => line.Kind == ReactionKind.Open).Sum(line => line.Count),
                 clicks.Sum(line => line.Count),
+                people.GetValueOrDefault((lines.Key, ReactionKind.Click)),
+                people.GetValueOrDefault((lines.Key, ReactionKind.Unsubscribe)),
                 [.. clicks.Take(MaxUrls).Select(line => new UrlClicks(line.Url!, line.Count))]);
         });
     }

@@ -51,8 +51,14 @@ internal static class Unsubscribe
         {
             await using var write = await database.BeginWriteAsync(db, cancel);
             var now = clock.GetUtcNow();
-            await db.Subscribers.Where(s => s.Id == found.Subscriber && s.UnsubscribedAt == null)
+            var left = await db.Subscribers.Where(s => s.Id == found.Subscriber && s.UnsubscribedAt == null)
                 .ExecuteUpdateAsync(set => set.SetProperty(s => s.UnsubscribedAt, now).SetProperty(s => s.UpdatedAt, now), cancel);
+            if (left == 1)
+            {
+                db.Reactions.Add(new Reaction { SiteId = found.SiteId, BroadcastId = found.Broadcast, SubscriberId = found.Subscriber, Kind = ReactionKind.Unsubscribe, At = now });
+                await db.SaveChangesAsync(cancel);
+            }
+
             await write.CommitAsync(cancel);
         }
 
@@ -75,7 +81,7 @@ internal static class Unsubscribe
             join site in db.Sites on b.SiteId equals site.Id
             join person in db.Subscribers on site.Id equals person.SiteId
             where b.Id == broadcast && person.Id == subscriber
-            select new Found(site.Name, person.Id, person.UnsubscribedAt != null)).FirstOrDefaultAsync(cancel);
+            select new Found(site.Name, site.Id, b.Id, person.Id, person.UnsubscribedAt != null)).FirstOrDefaultAsync(cancel);
     }
 
     private static async Task<bool> IsOneClickAsync(HttpContext http, CancellationToken cancel) =>
@@ -88,5 +94,5 @@ internal static class Unsubscribe
         return new RazorComponentResult<LinkUnknownPage>();
     }
 
-    private sealed record Found(string Site, SubscriberId Subscriber, bool AlreadyDone);
+    private sealed record Found(string Site, SiteId SiteId, BroadcastId Broadcast, SubscriberId Subscriber, bool AlreadyDone);
 }

@@ -37,7 +37,7 @@ internal abstract partial class Audiences
     }
 
     /// <summary>The people of one number of a waterfall, after <paramref name="after"/>, in the order of their ids; a page of recipients may be shorter where people share addresses.</summary>
-    public async Task<IReadOnlyList<AudiencePerson>> ListAsync(AudienceRule rule, AudienceGroup group, SubscriberId after, int limit, CancellationToken cancel)
+    public async Task<AudiencePage> ListAsync(AudienceRule rule, AudienceGroup group, SubscriberId after, int limit, CancellationToken cancel)
     {
         await using var connection = await Database.ConnectAsync(cancel);
         await using var command = connection.CreateCommand();
@@ -79,7 +79,7 @@ internal abstract partial class Audiences
             }
         }
 
-        return list;
+        return new AudiencePage(list, people.Count == limit ? people[^1].Person.Id : null);
     }
 
     /// <summary>The first recipient after <paramref name="after"/> who has nothing in one of the fields; null when there is none.</summary>
@@ -243,6 +243,9 @@ internal abstract partial class Audiences
 /// <param name="FirstName">Null when unknown.</param>
 /// <param name="LastName">Null when unknown.</param>
 internal sealed record AudiencePerson(SubscriberId Id, string Email, string? FirstName, string? LastName);
+
+/// <summary>A page of such people; the next begins after <paramref name="Next"/>, null at the end.</summary>
+internal sealed record AudiencePage(IReadOnlyList<AudiencePerson> People, SubscriberId? Next);
 
 /// <summary>How a rule takes one person: whether it matches them, and the first reason that leaves them out, null for none.</summary>
 internal sealed record Standing(bool Matches, LeftOutReason? LeftOut);

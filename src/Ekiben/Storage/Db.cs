@@ -109,6 +109,27 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             ORDER BY r.broadcast_id DESC
             """).ToListAsync(cancel);
 
+    /// <summary>How many the relay accepted of each broadcast, from the shards' counts.</summary>
+    public async Task<IReadOnlyDictionary<long, long>> AcceptedAsync(IReadOnlyList<long> broadcasts, CancellationToken cancel)
+    {
+        var accepted = new Dictionary<long, long>();
+        foreach (var id in broadcasts)
+        {
+            accepted[id] = await Database.SqlQuery<long>($"""SELECT CAST(COALESCE(SUM(accepted), 0) AS bigint) AS "Value" FROM shards WHERE broadcast_id = {id}""").SingleAsync(cancel);
+        }
+
+        return accepted;
+    }
+
+    /// <summary>A broadcast's reactions by kind and hour since <paramref name="start"/>, in the order of the hours; those after <paramref name="hours"/> hours are left out.</summary>
+    public async Task<IReadOnlyList<HourlyReactions>> ReactionHoursAsync(BroadcastId broadcast, DateTimeOffset start, int hours, CancellationToken cancel) =>
+        await Database.SqlQuery<HourlyReactions>($"""
+            SELECT CAST((f.at - {start.ToStored()}) / 3600000 AS INTEGER) AS "Hour", f.kind AS "Kind", CAST(COUNT(*) AS bigint) AS "Count"
+            FROM feedback f
+            WHERE f.broadcast_id = {broadcast.Value} AND f.at >= {start.ToStored()} AND f.at < {start.AddHours(hours).ToStored()}
+            GROUP BY 1, 2 ORDER BY 1, 2
+            """).ToListAsync(cancel);
+
     public void UseSite(SiteId site) => (Site, EverySite) = (site, false);
 
     public void UseEverySite() => (Site, EverySite) = (default, true);
@@ -314,6 +335,12 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
 /// <param name="LastAt">The last attempt, in milliseconds since 1970; null = none.</param>
 /// <param name="Reply">What the relay said last, without its code; empty = nothing.</param>
 internal sealed record AddressMessage(long BroadcastId, string Name, int State, int Attempts, long? LastAt, string Reply);
+
+/// <summary>How often people reacted in one hour, as <see cref="Db.ReactionHoursAsync"/> reads it.</summary>
+/// <param name="Hour">0 is the first.</param>
+/// <param name="Kind">A <see cref="ReactionKind"/> in snake case.</param>
+/// <param name="Count">At least 1.</param>
+internal sealed record HourlyReactions(int Hour, string Kind, long Count);
 
 internal sealed class BroadcastStatusConverter() : ValueConverter<BroadcastStatus, string>(
     status => status.Word(), word => BroadcastTransitions.FromWord(word));

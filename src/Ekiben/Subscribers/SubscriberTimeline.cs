@@ -44,7 +44,14 @@ internal sealed class SubscriberTimeline(Database database)
         var kinds = Enum.GetValues<ReactionKind>();
         var reactions = await db.Reactions.AsNoTracking().Where(r => ids.Contains(r.BroadcastId) && kinds.Contains(r.Kind) && r.SubscriberId == person.Id).ToListAsync(cancel);
         moments.AddRange(reactions.Select(r => new Moment(
-            r.At, r.Kind is ReactionKind.Open ? $"Opened “{names[r.BroadcastId]}”, or a machine on the way did" : $"Followed {r.Url} in “{names[r.BroadcastId]}”", $"/broadcasts/{r.BroadcastId}")));
+            r.At,
+            r.Kind switch
+            {
+                ReactionKind.Open => $"Opened “{names[r.BroadcastId]}”, or a machine on the way did",
+                ReactionKind.Click => $"Followed {r.Url} in “{names[r.BroadcastId]}”",
+                _ => $"Unsubscribed by the link of “{names[r.BroadcastId]}”",
+            },
+            $"/broadcasts/{r.BroadcastId}")));
         return [.. moments.OrderByDescending(moment => moment.At)];
     }
 

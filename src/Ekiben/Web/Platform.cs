@@ -1,4 +1,5 @@
 using Ekiben.Accounts;
+using Ekiben.Broadcasts;
 using Ekiben.Broadcasts.Pages;
 using Ekiben.Delivery;
 using Ekiben.Mailbox.Pages;
@@ -101,6 +102,7 @@ internal static class Platform
         app.MapMailboxFrames();
         app.MapLayoutFrames();
         app.MapSubscriberExport();
+        app.MapRecipientExport();
         app.MapRazorComponents<App>()
             // Our own policy forbids framing already.
             .AddInteractiveServerRenderMode(circuit => circuit.ContentSecurityFrameAncestorsPolicy = null)

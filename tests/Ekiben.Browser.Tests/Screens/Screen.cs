@@ -40,6 +40,7 @@ internal sealed record Screen(string Name, Func<World, string> Path, string? Rol
         new("recipients", world => $"/broadcasts/{world.Broadcast("sent")}/recipients"),
         new("left-out", world => $"/broadcasts/{world.Broadcast("sent")}/left-out"),
         new("why", world => $"/broadcasts/{world.Broadcast("sent")}/why?email={Uri.EscapeDataString("nobody@example.com")}"),
+        new("report", world => $"/broadcasts/{world.Broadcast("sent")}/report"),
         new("subscribers", world => $"/subscribers?site={world.Live.Uuid}"),
         new("subscriber", world => $"/subscribers/{world.PersonId}?site={world.Live.Uuid}"),
         new("subscriber-new", world => $"/subscribers/new?site={world.Live.Uuid}"),

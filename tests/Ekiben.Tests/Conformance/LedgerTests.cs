@@ -229,7 +229,7 @@ public class LedgerTests(PostgresFixture postgres) : IClassFixture<PostgresFixtu
         ledger.Sql("UPDATE subscribers SET address_id = (SELECT id FROM addresses WHERE normalised = 'p2@example.com') WHERE first_name = 'P4'");
         ledger.Sql("UPDATE subscribers SET address_id = (SELECT id FROM addresses WHERE normalised = 'p5@example.com') WHERE first_name = 'P6'");
         var (audiences, rule) = (ledger.App.Service<Audiences>(), new AudienceRule(ledger.Site.Id, ["lead"], ["customers"], null));
-        async Task<string> NamesAsync(AudienceGroup group) => string.Join(' ', (await audiences.ListAsync(rule, group, default, 100, Cancel)).Select(p => p.FirstName!.Trim()));
+        async Task<string> NamesAsync(AudienceGroup group) => string.Join(' ', (await audiences.ListAsync(rule, group, default, 100, Cancel)).People.Select(p => p.FirstName!.Trim()));
 
         Assert.Equal(new AudienceCount(9, 1, 1, 1, 1), await audiences.CountAsync(rule, Cancel));
         Assert.Equal("P1 P2 P3 P4 P5 P6 P7  P9", await NamesAsync(AudienceGroup.Matched));

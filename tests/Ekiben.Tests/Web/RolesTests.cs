@@ -19,6 +19,7 @@ public sealed class RolesTests(EkibenApp app)
         ["/broadcasts/{Number:long}/recipients"] = Policies.Look,
         ["/broadcasts/{Number:long}/left-out"] = Policies.Look,
         ["/broadcasts/{Number:long}/why"] = Policies.Look,
+        ["/broadcasts/{Number:long}/report"] = Policies.Look,
         ["/broadcasts/{Number:long}/audience"] = Policies.Look,
         ["/approval-rules/{Uuid}"] = Policies.Look,
         ["/mailbox"] = Policies.Look,
@@ -143,6 +144,32 @@ public sealed class RolesTests(EkibenApp app)
             var lines = (await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Split("\r\n");
             Assert.Equal("email,first_name,last_name,state,unsubscribed_at,created_at", lines[0]);
             Assert.StartsWith("ann@example.com,'=1+1,\"O\"\"Neil, B\",subscribed,,", lines[1], StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(Roles.Author, "audience.csv?group=recipients", HttpStatusCode.OK, "ann@example.com,'=1+1,")]
+    [InlineData(Roles.Author, "audience.csv?group=friends", HttpStatusCode.NotFound, null)]
+    [InlineData(Roles.Author, "recipients.csv?state=accepted", HttpStatusCode.OK, "email,state,attempts,code,reply,message_id,at")]
+    [InlineData(Roles.Author, "left-out.csv?reason=excluded", HttpStatusCode.OK, "email,reason")]
+    [InlineData(Roles.Viewer, "audience.csv", HttpStatusCode.Forbidden, null)]
+    public async Task The_people_of_a_broadcast_go_into_a_file_for_who_may_write(string role, string list, HttpStatusCode expected, string? contained)
+    {
+        var site = await app.AddSiteAsync();
+        await site.ImportAsync(new { email = "ann@example.com", first_name = "=1+1" });
+        var id = await site.CreatedAsync(new { name = "Draft", subject = "Hi", content = "<p>Hello</p>", type = "plain" });
+        var user = await PlatformVisitor.AddUserAsync(app, role);
+        using var visitor = new PlatformVisitor(app);
+        (await visitor.LogInAsync(user.Email!)).Dispose();
+
+        using var answer = await visitor.GetAsync($"/broadcasts/{id}/{list}");
+
+        Assert.Equal(expected, answer.StatusCode);
+        if (contained is not null)
+        {
+            Assert.Contains(contained, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            await using var db = app.Database.Open(site.Id);
+            Assert.Equal($"user:{user.Email}", Assert.Single(db.AuditLog.Where(entry => entry.Action == "people.exported" && entry.Subject == "broadcast:" + id).ToList()).Actor);
         }
     }
 }
