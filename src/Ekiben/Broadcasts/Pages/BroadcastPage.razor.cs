@@ -106,6 +106,8 @@ public sealed partial class BroadcastPage
         _now = new BroadcastNow(broadcast.Status, broadcast.StatusReason, broadcast.UpdatedAt, broadcast.FrozenAt);
         CountDown();
         StateHasChanged();
+        // What SQLite reads it reads without waiting: the page shows itself before its people are counted.
+        await Task.Yield();
         if (broadcast.FrozenAt is not null)
         {
             await ReadReceiptAsync();
