@@ -31,6 +31,28 @@ internal sealed class Traces(Database database)
         }
     }
 
+    /// <summary>The last answers to messages of the broadcast that were not accepted at the first try, newest first, at most <paramref name="limit"/>.</summary>
+    public async Task<IReadOnlyList<LastAnswer>> LastAnswersAsync(BroadcastId broadcast, int limit, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel);
+        await using var command = connection.CreateCommand();
+        command.CommandText = """
+            SELECT t.at, COALESCE(a.normalised, ''), t.outcome, p.code, p.enhanced, p.text
+            FROM attempts t LEFT JOIN replies p ON p.id = t.reply_id LEFT JOIN addresses a ON a.id = t.address_id
+            WHERE t.broadcast_id = @broadcast ORDER BY t.id DESC LIMIT @limit
+            """;
+        command.Set("@broadcast", broadcast.Value);
+        command.Set("@limit", limit);
+        var answers = new List<LastAnswer>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+        {
+            answers.Add(new LastAnswer(Times.FromStored(reader.GetInt64(0)), reader.GetString(1), reader.GetString(2), Reply(reader, 3)?.ToString() ?? ""));
+        }
+
+        return answers;
+    }
+
     private static async Task<TracedRow?> ReadRowAsync(DbCommand command, CancellationToken cancel)
     {
         await using var query = command;
@@ -117,6 +139,9 @@ internal sealed record TracedRow(
 
 /// <summary>One attempt. <paramref name="Outcome"/> and <paramref name="Phase"/> are the words of the ledger.</summary>
 internal sealed record TracedAttempt(int Number, DateTimeOffset At, string Outcome, string Phase, TracedReply? Reply);
+
+/// <summary>An answer among the last. <paramref name="Email"/> is empty when the person was deleted, <paramref name="Reply"/> when nothing was said.</summary>
+public sealed record LastAnswer(DateTimeOffset At, string Email, string Outcome, string Reply);
 
 /// <summary>A reply's code, null for a sentence of our own, and its text with the enhanced code before it.</summary>
 internal sealed record TracedReply(int? Code, string Text)

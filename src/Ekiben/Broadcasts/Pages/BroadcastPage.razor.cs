@@ -17,11 +17,19 @@ public sealed partial class BroadcastPage
     /// <summary>Of the looks at a broadcast that has not started, every n-th counts its audience, where nobody else just did.</summary>
     private const int CountEvery = 2;
 
+    /// <summary>Strokes of the rate's chart.</summary>
+    private const int MaxPoints = 120;
+
+    /// <summary>The relay's last answers are read at every n-th look.</summary>
+    private const int AnswersEvery = 3;
+
+    private const int MaxAnswers = 10;
+
     private readonly CancellationTokenSource _gone = new();
     private BroadcastScene? _scene;
     private BroadcastNow? _now;
     private PlatformUser? _user;
-    private (DateTimeOffset At, long Moving)? _firstSeen;
+    private readonly List<ProgressPoint> _progress = [];
     private OfferedAction? _asked;
     private string? _problem;
     private int? _undoSeconds;
@@ -61,7 +69,8 @@ public sealed partial class BroadcastPage
         }
 
         _shown = Number;
-        (_scene, _firstSeen, _problem) = (null, null, null);
+        (_scene, _problem) = (null, null);
+        _progress.Clear();
         _user = await Users.FindAsync((await LoggedIn).User, _gone.Token);
         await ReadAsync();
     }
@@ -101,7 +110,8 @@ public sealed partial class BroadcastPage
             Receipt = broadcast.FrozenAt is null ? null : _scene?.Receipt,
             IsExact = _scene?.IsExact ?? false,
             Forecast = _scene?.Forecast,
-            FirstSeen = _firstSeen,
+            Progress = _progress,
+            LastAnswers = broadcast.FrozenAt is null ? [] : _scene?.LastAnswers ?? [],
         };
         _now = new BroadcastNow(broadcast.Status, broadcast.StatusReason, broadcast.UpdatedAt, broadcast.FrozenAt);
         CountDown();
@@ -163,10 +173,23 @@ public sealed partial class BroadcastPage
         var receipt = await Receipts.ReadCountsAsync(broadcast, _gone.Token);
         var exact = receipt.Moving == 0 || broadcast.Status is not BroadcastStatus.Sending;
         receipt = exact ? await Receipts.ReadAsync(broadcast, _gone.Token) : receipt;
-        _firstSeen ??= (Clock.GetUtcNow(), receipt.Moving);
         // Of a stopped one nobody knows when it goes on.
         var forecast = broadcast.Status is BroadcastStatus.Sending ? await Receipts.ForecastAsync(broadcast, Clock.GetUtcNow(), _gone.Token) : null;
-        _scene = _scene with { Receipt = receipt, IsExact = exact, FirstSeen = _firstSeen, Forecast = forecast };
+        Remember(new ProgressPoint(Clock.GetUtcNow(), receipt.Recipients - receipt.Moving));
+        var answers = broadcast.FinishedAt is null && _looks++ % AnswersEvery == 0 ? await Traces.LastAnswersAsync(broadcast.Id, MaxAnswers, _gone.Token) : _scene.LastAnswers;
+        _scene = _scene with { Receipt = receipt, IsExact = exact, Forecast = forecast, LastAnswers = answers };
+    }
+
+    /// <summary>Of many looks every second one is forgotten, so that a page open for a day shows the day in as many strokes.</summary>
+    private void Remember(ProgressPoint point)
+    {
+        _progress.Add(point);
+        if (_progress.Count > MaxPoints)
+        {
+            var kept = _progress.Where((_, index) => index % 2 == 0 || index == _progress.Count - 1).ToList();
+            _progress.Clear();
+            _progress.AddRange(kept);
+        }
     }
 
     private async Task WatchAsync()

@@ -31,11 +31,17 @@ internal sealed record BroadcastScene(ReviewedBroadcast Reviewed, PlatformUser? 
     /// <summary>When the next may go and all will have; null while nothing is sent.</summary>
     public Forecast? Forecast { get; init; }
 
-    /// <summary>When this page first looked at the receipt, and how many could still move then; for the speed seen here.</summary>
-    public (DateTimeOffset At, long Moving)? FirstSeen { get; init; }
+    /// <summary>What this page saw of the progress, look by look; the same list for all scenes of a page.</summary>
+    public IReadOnlyList<ProgressPoint> Progress { get; init; } = [];
+
+    /// <summary>What the relay last said that was not "taken" at once, newest first.</summary>
+    public IReadOnlyList<LastAnswer> LastAnswers { get; init; } = [];
 
     /// <summary>The codes of the warnings that this viewer ticked; one set for the list on the page and the one in the dialog.</summary>
     public HashSet<string> Ticked { get; init; } = new(StringComparer.Ordinal);
 
     public IEnumerable<PreflightFinding> Unticked => Report?.Warnings.Where(w => !Ticked.Contains(w.Code)) ?? [];
 }
+
+/// <summary>How many recipients were done at one look.</summary>
+public sealed record ProgressPoint(DateTimeOffset At, long Done);
