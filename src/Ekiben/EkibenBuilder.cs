@@ -122,6 +122,7 @@ internal static class EkibenBuilder
         services.AddSingleton<PublicLinks>();
         services.AddSingleton<MessageIds>();
         services.AddSingleton<MessageComposer>();
+        services.AddSingleton<Templates.LintReports>();
         services.AddSingleton<MailboxStore>();
         services.AddSingleton<LinkTargets>();
         services.AddSingleton<StoredRelays>();

@@ -422,7 +422,9 @@ internal sealed class BroadcastActions(
             return result;
         }
 
-        broadcast.UpdatedAt = clock.GetUtcNow();
+        // Also a version, by which an author sees that another wrote meanwhile: never the same twice, whatever the clock does.
+        var (now, next) = (clock.GetUtcNow(), broadcast.UpdatedAt.AddMilliseconds(1));
+        broadcast.UpdatedAt = now > next ? now : next;
         Audit(db, broadcast, actor, action, null);
         await db.SaveChangesAsync(cancel);
         await write.CommitAsync(cancel);

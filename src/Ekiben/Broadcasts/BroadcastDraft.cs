@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Ekiben.Sites;
+using Ekiben.Storage;
 using Ekiben.Web;
 using Microsoft.EntityFrameworkCore;
 
@@ -40,13 +41,16 @@ internal sealed record BroadcastSurroundings(
             segmentIds.Add(segmentId ?? "");
         }
 
-        var db = request.Db;
-        return new BroadcastSurroundings(
-            request.Site,
-            request.Actor.Name,
-            now,
-            await db.Authors.AsNoTracking().OrderBy(author => author.Id).ToListAsync(request.Cancel),
-            await db.Layouts.Where(layout => layoutIds.Contains(layout.PublicId)).ToDictionaryAsync(layout => layout.PublicId, layout => layout.Html, request.Cancel),
-            await db.Segments.Where(segment => segmentIds.Contains(segment.PublicId)).ToDictionaryAsync(segment => segment.PublicId, segment => segment.Rule, request.Cancel));
+        return await OfAsync(request.Db, request.Site, request.Actor.Name, (layoutIds, segmentIds), now, request.Cancel);
     }
+
+    /// <summary>The same where no request is: for a page, with the public ids that its one item names.</summary>
+    public static async Task<BroadcastSurroundings> OfAsync(
+        Db db, Site site, string createdBy, (HashSet<string> Layouts, HashSet<string> Segments) named, DateTimeOffset now, CancellationToken cancel) => new(
+            site,
+            createdBy,
+            now,
+            await db.Authors.AsNoTracking().OrderBy(author => author.Id).ToListAsync(cancel),
+            await db.Layouts.Where(layout => named.Layouts.Contains(layout.PublicId)).ToDictionaryAsync(layout => layout.PublicId, layout => layout.Html, cancel),
+            await db.Segments.Where(segment => named.Segments.Contains(segment.PublicId)).ToDictionaryAsync(segment => segment.PublicId, segment => segment.Rule, cancel));
 }

@@ -1,10 +1,4 @@
-using System.Globalization;
-using System.Text;
 using Ekiben.Broadcasts;
-using Ekiben.Delivery;
-using Ekiben.Mail;
-using Ekiben.Segments;
-using Ekiben.Storage;
 using Ekiben.Web;
 using Microsoft.EntityFrameworkCore;
 
@@ -38,68 +32,8 @@ internal static class LintApi
             : request.BadRequest(error + ".", "invalid_broadcast");
     }
 
-    /// <summary>1. The texts. 2. Blank fields among the recipients. 3. One of them as a sample: subject and size as that person gets them.</summary>
-    private static async Task<Answer> ReportAsync(ApiRequest request, Broadcast broadcast)
-    {
-        var cancel = request.Cancel;
-        var fields = await request.Db.Fields.AsNoTracking().Select(field => field.Key).ToHashSetAsync(StringComparer.Ordinal, cancel);
-        var lint = Lint.Of(broadcast, request.Site, fields);
-        var findings = new List<LintFinding>(lint.Findings);
-
-        var segment = await BroadcastActions.SegmentRuleOfAsync(request.Db, broadcast, cancel);
-        var rule = new AudienceRule(
-            request.SiteId, TagList.Parse(broadcast.InclusiveTags), TagList.Parse(broadcast.ExclusiveTags), segment is null ? null : SegmentRule.Parse(segment));
-        findings.AddRange(await BlanksAsync(request.Service<Audiences>(), rule, lint, cancel));
-        findings.AddRange(await SampleAsync(request, broadcast, rule, lint));
-
-        // Errors first, each in the order in which they were found.
-        var ordered = findings.OrderBy(finding => finding.Severity == "error" ? 0 : 1).ToList();
-        if (ordered.Count > Lint.MaxFindings)
-        {
-            ordered.RemoveRange(Lint.MaxFindings, ordered.Count - Lint.MaxFindings);
-            ordered.Add(LintFinding.Warning("more_findings", "content", string.Create(CultureInfo.InvariantCulture, $"There are more: only {Lint.MaxFindings} findings are shown.")));
-        }
-
-        return Answer.Ok(new LintReport(ordered));
-    }
-
-    private static async Task<IEnumerable<LintFinding>> BlanksAsync(Audiences audiences, AudienceRule rule, Lint lint, CancellationToken cancel)
-    {
-        var asked = lint.Unguarded;
-        if (asked.Count == 0)
-        {
-            return [];
-        }
-
-        var blanks = await audiences.CountBlankAsync(rule, [.. asked.Select(variable => variable.Field)], cancel);
-        return asked.Zip(blanks).Where(pair => pair.Second > 0).Select(pair => LintFinding.Warning(
-            "unguarded_variable",
-            pair.First.Place,
-            string.Create(CultureInfo.InvariantCulture, $"{pair.Second} of the recipients have nothing in {pair.First.Name}: give it a default, or test it by an if."),
-            pair.First.Line,
-            pair.First.Column,
-            pair.Second));
-    }
-
-    private static async Task<IReadOnlyList<LintFinding>> SampleAsync(ApiRequest request, Broadcast broadcast, AudienceRule rule, Lint lint)
-    {
-        IEnumerable<LintFinding?> found = [Lint.Subject(broadcast.Subject, isRendered: false), Lint.Size(Lint.StaticBytes(broadcast, request.Site))];
-        var people = await request.Service<Audiences>().SampleAsync(rule, default, 1, request.Cancel);
-        if (lint.Compiles && people is [var person])
-        {
-            try
-            {
-                var preview = await request.Service<MessageComposer>().PreviewAsync(broadcast, person, request.Cancel);
-                found = [Lint.Subject(preview.Subject, isRendered: true), Lint.Size(Encoding.UTF8.GetByteCount(preview.Html))];
-            }
-            catch (RenderException failed)
-            {
-                found = [.. found, LintFinding.Error("render_failed", "content", failed.Message)];
-            }
-        }
-
-        return [.. found.OfType<LintFinding>()];
-    }
+    private static async Task<Answer> ReportAsync(ApiRequest request, Broadcast broadcast) =>
+        Answer.Ok(new LintReport(await request.Service<LintReports>().ReportAsync(broadcast, request.Site, request.Cancel)));
 }
 
 /// <summary>A broadcast that is being written: what <c>POST /api/v1/batch/broadcasts</c> takes as one item, of which the rest is read and left aside.</summary>

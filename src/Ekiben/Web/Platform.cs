@@ -70,6 +70,7 @@ internal static class Platform
         services.AddSingleton<BroadcastList>();
         services.AddSingleton<BroadcastReview>();
         services.AddSingleton<MessagePreviews>();
+        services.AddSingleton<BroadcastDrafting>();
         services.AddSingleton<MailboxReading>();
         services.AddSingleton<SubscriberList>();
         services.AddSingleton<SubscriberEdit>();

@@ -38,6 +38,8 @@
       try { localStorage.setItem(key, theme); } catch { /* private windows may refuse; the choice then lasts for this page */ }
       apply(theme);
     },
+    // A new draft has an address once it is stored; going there would take the cursor out of the field.
+    readdress: path => history.replaceState(history.state, "", path),
     copy: async text => {
       try { await navigator.clipboard.writeText(text); return true; } catch { /* not over plain http on another host: the text stands there to be selected */ return false; }
     },

@@ -31,6 +31,14 @@ internal sealed record Screen(string Name, Func<World, string> Path, string? Rol
             await person.Button("Approve…").ClickAsync();
             await person.SeesAsync("Bound by this");
         }),
+        new("broadcast-new", world => $"/broadcasts/new?site={world.Live.Uuid}"),
+        new("broadcast-edit", world => $"/broadcasts/{world.Broadcast("draft")}/edit", Then: async person =>
+        {
+            await person.Page.Locator(".frame iframe").ScrollIntoViewIfNeededAsync();
+            await Microsoft.Playwright.Assertions.Expect(person.Page.FrameLocator(".frame iframe").Locator("h2")).ToBeVisibleAsync();
+            await Microsoft.Playwright.Assertions.Expect(person.Page.Locator("[data-findings-pending]")).ToHaveCountAsync(0);
+        }),
+        new("broadcast-edit-approved", world => $"/broadcasts/{world.Broadcast("scheduled")}/edit"),
         new("audience", world => $"/broadcasts/{world.Broadcast("draft")}/audience"),
         new("approval-rules", world => $"/approval-rules/{world.Live.Uuid}"),
         new("broadcast-scheduled", world => $"/broadcasts/{world.Broadcast("scheduled")}"),

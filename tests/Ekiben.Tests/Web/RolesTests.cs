@@ -16,6 +16,8 @@ public sealed class RolesTests(EkibenApp app)
         ["/"] = Policies.Look,
         ["/broadcasts"] = Policies.Look,
         ["/broadcasts/{Number:long}"] = Policies.Look,
+        ["/broadcasts/new"] = Policies.Write,
+        ["/broadcasts/{Number:long}/edit"] = Policies.Write,
         ["/broadcasts/{Number:long}/recipients"] = Policies.Look,
         ["/broadcasts/{Number:long}/left-out"] = Policies.Look,
         ["/broadcasts/{Number:long}/why"] = Policies.Look,
