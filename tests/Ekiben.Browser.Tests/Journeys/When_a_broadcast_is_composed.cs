@@ -35,7 +35,7 @@ public sealed class When_a_broadcast_is_composed(EkibenApp app, Chromium chromiu
         await person.Button("Line 3").ClickAsync();
         await Expect(Content(person)).ToBeFocusedAsync();
         await person.Page.Keyboard.InsertTextAsync("Dear ");
-        Assert.Equal("<p>Good day</p>\n\n<p>Dear {{ visitor.frist_name }}</p>", await ContentOfAsync(person));
+        Assert.Equal("<p>Good day</p>\n\n<p>{{ Dear visitor.frist_name }}</p>", await ContentOfAsync(person));
 
         await Content(person).FillAsync("<p>Good day {{ visitor.first_name }}</p>");
         await Expect(person.Page.GetByText("There is no visitor.frist_name")).ToHaveCountAsync(0);
