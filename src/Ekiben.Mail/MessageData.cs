@@ -17,8 +17,8 @@ internal sealed class MessageData : ITemplateObject
     private readonly Named _env = new(name => name is "production?" or "production" ? True : null);
     private readonly Named _own;
     private MessageSource _source = null!;
-    private Person _person = null!;
-    private MessageIdentity _identity = null!;
+    private Person _person;
+    private MessageIdentity _identity;
     private string? _click;
     /// <summary>Fields this message has asked for: text and HTML ask for the same ones.</summary>
     private readonly Dictionary<string, object?> _read = new(StringComparer.Ordinal);
@@ -50,7 +50,7 @@ internal sealed class MessageData : ITemplateObject
     public Func<string, string, string>? SignTarget => _source.Tracking?.SignTarget;
     private string Root => _source.Tracking!.Base.AbsoluteUri.TrimEnd('/');
 
-    public void Point(MessageSource source, Person person, MessageIdentity identity)
+    public void Point(MessageSource source, in Person person, in MessageIdentity identity)
     {
         (_source, _person, _identity, _click) = (source, person, identity, null);
         _read.Clear();
@@ -82,15 +82,15 @@ internal sealed class MessageData : ITemplateObject
 
         public bool TryGet(string name, out object? value)
         {
-            var person = data._person;
+            ref readonly var person = ref data._person;
             value = name switch
             {
                 "email" => person.Address.Written,
                 "first_name" => person.FirstName,
                 "last_name" => person.LastName,
                 "uuid" => person.Uuid,
-                "tags" => person.Tags,
-                "unsubscribe_url" => data._identity.UnsubscribeUrl.AbsoluteUri,
+                "tags" => person.Tags ?? [],
+                "unsubscribe_url" => data._identity.UnsubscribeUrl,
                 "fields" or "custom_fields" => _fields,
                 _ => null,
             };
@@ -103,7 +103,7 @@ internal sealed class MessageData : ITemplateObject
         public bool TryGet(string name, out object? value)
         {
             if (data._read.TryGetValue(name, out value)) return true;
-            if (!data._person.Fields.TryGetValue(name, out var element)) return false;
+            if (data._person.Fields is not { } fields || !fields.TryGetValue(name, out var element)) return false;
             value = element.ValueKind == JsonValueKind.String ? element.GetString() : element;
             data._read.Add(name, value);
             return true;

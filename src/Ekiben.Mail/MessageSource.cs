@@ -66,10 +66,9 @@ public sealed record MessageSource
     public TimeProvider? Clock { get; init; }
 }
 
-/// <summary>The recipient's data, as frozen or as today's rows have it.</summary>
-public sealed record Person
+/// <summary>The recipient's data, as frozen or as today's rows have it. A value: nothing is created for a message but what its templates read.</summary>
+public readonly record struct Person
 {
-    private static readonly Dictionary<string, JsonElement> NoFields = [];
 
     /// <summary>Where the message goes.</summary>
     public required EmailAddress Address { get; init; }
@@ -79,16 +78,16 @@ public sealed record Person
     public string? FirstName { get; init; }
     /// <summary>Null = unknown.</summary>
     public string? LastName { get; init; }
-    /// <summary>Custom fields; values keep their JSON type.</summary>
-    public IReadOnlyDictionary<string, JsonElement> Fields { get; init; } = NoFields;
-    /// <summary>Names of tags.</summary>
-    public IReadOnlyList<string> Tags { get; init; } = [];
+    /// <summary>Custom fields; values keep their JSON type. Null = none.</summary>
+    public IReadOnlyDictionary<string, JsonElement>? Fields { get; init; }
+    /// <summary>Names of tags. Null = none.</summary>
+    public IReadOnlyList<string>? Tags { get; init; }
     /// <summary>Top-level variables of a transactional mail; they win over ours. Null = none.</summary>
     public IReadOnlyDictionary<string, JsonElement>? Personalizations { get; init; }
 }
 
 /// <summary>What makes this message this recipient's: the same on every attempt.</summary>
-public sealed record MessageIdentity
+public readonly record struct MessageIdentity
 {
     /// <summary>Without angle brackets; its domain belongs to the site.</summary>
     public required string MessageId { get; init; }
@@ -96,8 +95,8 @@ public sealed record MessageIdentity
     public required string EnvelopeSender { get; init; }
     /// <summary>Of the first attempt.</summary>
     public required DateTimeOffset Date { get; init; }
-    /// <summary>https (http on loopback only), one-click (RFC 8058 §3.1), at most 900 octets.</summary>
-    public required Uri UnsubscribeUrl { get; init; }
+    /// <summary>Absolute and escaped; https (http on loopback only), one-click (RFC 8058 §3.1), at most 900 octets.</summary>
+    public required string UnsubscribeUrl { get; init; }
     /// <summary>The web version. Null = none.</summary>
     public Uri? BrowserUrl { get; init; }
     /// <summary>"now" in templates: the broadcast's start.</summary>

@@ -52,6 +52,9 @@ internal sealed class ReplyParser
     /// <summary>The lines without their codes, each ended by LF. Valid until more is read.</summary>
     public ReadOnlySpan<byte> Text => _text.AsSpan(0, _textLength);
 
+    /// <summary>True when the last complete reply was this one.</summary>
+    public bool Says(int code, ReadOnlySpan<byte> text) => Code == code && Text.SequenceEqual(text);
+
     /// <summary>The last complete reply as text. What isn't UTF-8 or is a control character becomes a question mark.</summary>
     public SmtpReply ToReply()
     {

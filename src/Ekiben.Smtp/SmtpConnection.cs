@@ -94,7 +94,7 @@ public sealed class SmtpConnection : IAsyncDisposable
     /// <see cref="CompleteAsync"/> then gives. Returns at once where that is so already.
     /// </summary>
     /// <param name="abort">Ends waiting for the server; the connection is then lost.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledAsync))]
     public async ValueTask PrepareAsync(CancellationToken abort)
     {
         if (_session.Begun == 0)
@@ -111,7 +111,7 @@ public sealed class SmtpConnection : IAsyncDisposable
 
     /// <summary>Sends the oldest message's body, and behind it the commands of the next where one is begun, and waits for the outcome.</summary>
     /// <param name="abort">Ends waiting for the server at shutdown; a message that may have left is then uncertain.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledAsync<>))]
     public async ValueTask<DeliveryOutcome> CompleteAsync(CancellationToken abort)
     {
         if (_session.Begun == 0)
@@ -185,7 +185,7 @@ public sealed class SmtpConnection : IAsyncDisposable
     }
 
     /// <summary>Writes all that there is to write, or else waits for the server once.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledAsync))]
     private async ValueTask StepAsync(bool quits = false)
     {
         if (!_wire.IsOpen)

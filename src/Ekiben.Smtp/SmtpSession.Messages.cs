@@ -20,6 +20,8 @@ internal sealed partial class SmtpSession
     private const int MaxIdleResets = 8;
 
     private int _idleResets;
+    private DeliveryOutcome.Accepted? _accepted;
+    private byte[] _acceptedText = [];
 
     /// <summary>The server has had a message's end since the last RSET.</summary>
     private bool _resetIsFree = true;
@@ -253,7 +255,7 @@ internal sealed partial class SmtpSession
 
                 break;
             default:
-                transaction.Outcome = new DeliveryOutcome.Accepted(_replies.ToReply());
+                transaction.Outcome = Acceptance();
                 break;
         }
     }
@@ -337,6 +339,18 @@ internal sealed partial class SmtpSession
                 : transaction.MailAccepted ? SmtpPhase.Rcpt
                 : SmtpPhase.Mail,
                 reason);
+    }
+
+    /// <summary>Many servers say the same each time: then it is the same object.</summary>
+    private DeliveryOutcome.Accepted Acceptance()
+    {
+        if (_accepted is null || !_replies.Says(_accepted.Reply.Code, _acceptedText))
+        {
+            _accepted = new DeliveryOutcome.Accepted(_replies.ToReply());
+            _acceptedText = _replies.Text.ToArray();
+        }
+
+        return _accepted;
     }
 
     private DeliveryOutcome Refusal(SmtpPhase phase) => _replies.Code < 500

@@ -142,7 +142,7 @@ internal sealed class Wire : IDisposable
 
     /// <summary>Writes what is in <see cref="WriteBuffer"/>.</summary>
     /// <returns>False when the connection ended; any part of it may have left.</returns>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledAsync<>))]
     public async ValueTask<bool> WriteAsync(int length)
     {
         try
@@ -171,7 +171,7 @@ internal sealed class Wire : IDisposable
     /// <summary>Waits for bytes; the memory is good until the next call.</summary>
     /// <param name="limit">How long.</param>
     /// <returns>Empty when the connection ended.</returns>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledAsync<>))]
     public async ValueTask<ReadOnlyMemory<byte>> ReadAsync(TimeSpan limit)
     {
         try

@@ -36,7 +36,7 @@ internal static class Sample
         MessageId = "b42.r7@shop.example",
         EnvelopeSender = "b+abc@bounce.shop.example",
         Date = Start,
-        UnsubscribeUrl = new Uri("https://mail.shop.example/u/tok?x=1&y=2"),
+        UnsubscribeUrl = "https://mail.shop.example/u/tok?x=1&y=2",
         BrowserUrl = new Uri("https://mail.shop.example/w/tok"),
         RenderClock = Start,
         FeedbackId = "42:shop:bulk:ekiben",

@@ -69,7 +69,7 @@ internal static class SampleBroadcast
             MessageId = $"b42.r{name}@shop.example",
             EnvelopeSender = "news@shop.example",
             Date = Start,
-            UnsubscribeUrl = new Uri($"https://mail.shop.example/u/token{name}"),
+            UnsubscribeUrl = $"https://mail.shop.example/u/token{name}",
             RenderClock = Start,
         });
     }

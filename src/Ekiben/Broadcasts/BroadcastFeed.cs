@@ -17,6 +17,7 @@ internal sealed class BroadcastFeed
     private readonly TimeProvider _clock;
     private readonly RunRate _rate;
     private readonly ShardCursor[] _shards;
+    private readonly Dictionary<ShardId, ShardCursor> _cursorOf;
     private readonly Lock _lock = new();
     private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _inFlight;
@@ -36,6 +37,7 @@ internal sealed class BroadcastFeed
         _clock = clock;
         _rate = rate;
         _shards = [.. shards.Select(shard => new ShardCursor(shard))];
+        _cursorOf = _shards.ToDictionary(cursor => cursor.Shard.Id);
     }
 
     /// <summary>Every row that may move, each once for each time that it may.</summary>
@@ -75,7 +77,7 @@ internal sealed class BroadcastFeed
     /// <summary>The row's attempt is over and recorded, or there was none.</summary>
     public void Settle(Candidate candidate, DateTimeOffset? dueAt = null, bool givenBack = false)
     {
-        var cursor = Array.Find(_shards, s => s.Shard.Id == candidate.Shard.Id)!;
+        var cursor = _cursorOf[candidate.Shard.Id];
         lock (_lock)
         {
             if (givenBack)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Ekiben.Delivery;
 using Ekiben.Storage;
 
@@ -66,9 +67,10 @@ internal sealed partial class BroadcastLane
         if (_made is { } made)
         {
             _made = null;
-            work.Buffers.Return(made.Buffer);
+            var candidate = made.Candidate;
+            work.Messages.Return(made);
             // Another lane takes it, where the run goes on.
-            work.Feed.Settle(made.Candidate, givenBack: true);
+            work.Feed.Settle(candidate, givenBack: true);
         }
 
         await PauseAsync();
@@ -88,10 +90,12 @@ internal sealed partial class BroadcastLane
 
     private void Forget(ComposedMessage message)
     {
-        work.Buffers.Return(message.Buffer);
-        work.Feed.Settle(message.Candidate);
+        var candidate = message.Candidate;
+        work.Messages.Return(message);
+        work.Feed.Settle(candidate);
     }
 
+    [AsyncMethodBuilder(typeof(PooledAsync<>))]
     private async ValueTask<ClaimAnswer> ExchangeAsync(ClaimRequest? claim)
     {
         // Not cancellable: an outcome that is known is recorded, however long the database takes (rule 21).

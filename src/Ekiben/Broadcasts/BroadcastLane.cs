@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Ekiben.Delivery;
 using Ekiben.Mail;
 using Ekiben.Storage;
@@ -10,14 +11,14 @@ namespace Ekiben.Broadcasts;
 /// <param name="Feed">Is told when a row's attempt is over.</param>
 /// <param name="Rows">Where rows come from.</param>
 /// <param name="Compiled">Makes messages.</param>
-/// <param name="Buffers">Where they are made.</param>
+/// <param name="Messages">Where they are made.</param>
 /// <param name="Watch">Notices failures that are not the recipients'.</param>
 /// <param name="State">For people.</param>
 /// <param name="Rate">How many lanes there may be, and when that changes.</param>
 /// <param name="Clock">The clock.</param>
 /// <param name="Hold">Holds the broadcast with a sentence.</param>
 internal sealed record LaneWork(
-    SendQueue Queue, RelayPool Pool, BroadcastFeed Feed, UpcomingRows Rows, CompiledBroadcast Compiled, MessageBuffers Buffers, FailureWatch Watch,
+    SendQueue Queue, RelayPool Pool, BroadcastFeed Feed, UpcomingRows Rows, CompiledBroadcast Compiled, MessagePool Messages, FailureWatch Watch,
     RunState State, RunRate Rate, TimeProvider Clock, Func<string, CancellationToken, Task<bool>> Hold);
 
 /// <summary>
@@ -108,6 +109,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     }
 
     /// <summary>The next row's message; null when no row is there. What cannot be made is recorded at once and stops nobody else.</summary>
+    [AsyncMethodBuilder(typeof(PooledAsync<>))]
     private async ValueTask<ComposedMessage?> NextAsync()
     {
         if (_made is { } waiting)
@@ -118,18 +120,18 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
 
         while (_nextMadeAt is null && work.Rows.Take() is { } candidate)
         {
-            var buffer = work.Buffers.Rent();
             var date = work.Clock.GetUtcNow();
+            var message = work.Messages.Rent(candidate, date);
             var wait = TimeSpan.Zero;
             try
             {
-                work.Compiled.Compose(candidate, date, buffer, out wait);
+                work.Compiled.Compose(candidate, date, message.Buffer, out wait);
                 work.Watch.Composed();
-                return new ComposedMessage(candidate, date, buffer);
+                return message;
             }
             catch (RenderException exception)
             {
-                work.Buffers.Return(buffer);
+                work.Messages.Return(message);
                 // The address of an erased person is blank (ledger.md rule 1); that says nothing about the template.
                 var erased = candidate.Email.Length == 0;
                 var failure = new RenderFailure(candidate.Shard, candidate.Address, candidate.Attempts, exception.Message, erased);
@@ -169,14 +171,15 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
 
         // Taken before the claim reads the rate: a change after it ends the wait.
         var changed = work.Rate.Changed;
-        if (await ClaimAsync(message) is { } until)
+        var claim = await ClaimAsync(message);
+        if (claim.IsClaimed)
+        {
+            Begin(connection, message);
+        }
+        else if (claim.Until is { } until)
         {
             await PauseAsync();
             await work.State.WaitAsync("The rate allows the next message then", until, work.Clock, ending.Token, changed);
-        }
-        else if (message.Claim is not null)
-        {
-            Begin(connection, message);
         }
     }
 
@@ -184,6 +187,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     /// Finishes the message that is begun. Where the connection takes two, the last outcome is exchanged for the next claim meanwhile, and the
     /// next is begun behind it.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PooledAsync))]
     private async ValueTask CompleteAsync()
     {
         var (connection, message) = (_slot!.Connection!, _begun!);
@@ -211,6 +215,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     }
 
     /// <summary>The row to begin behind the one that is begun, claimed; null when there is none, or none may be now.</summary>
+    [AsyncMethodBuilder(typeof(PooledAsync<>))]
     private async ValueTask<ComposedMessage?> ClaimNextAsync(IRelayConnection connection)
     {
         var mayChain = _nextMadeAt is null && connection.IsUsable && !ending.IsCancellationRequested && !(_sinceRented >= FairShare && work.Pool.IsContended);
@@ -218,8 +223,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         {
             _made = message;
             // To be told to wait is no reason to wait here: the message that is begun goes first.
-            await ClaimAsync(message);
-            return message.Claim is null ? null : message;
+            return (await ClaimAsync(message)).IsClaimed ? message : null;
         }
 
         if (_outcome is not null)
@@ -230,14 +234,16 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         return null;
     }
 
-    /// <summary>Exchanges for the claim of what was made. When it may not go now, until when to wait; when it may not go at all, it is gone.</summary>
-    private async ValueTask<DateTimeOffset?> ClaimAsync(ComposedMessage message)
+    /// <summary>Exchanges for the claim of what was made. What may not go at all is gone: it is another's message by then.</summary>
+    /// <returns>Whether it may go; if not, until when to wait, or null.</returns>
+    [AsyncMethodBuilder(typeof(PooledAsync<>))]
+    private async ValueTask<(bool IsClaimed, DateTimeOffset? Until)> ClaimAsync(ComposedMessage message)
     {
         var candidate = message.Candidate;
         var answer = await ExchangeAsync(new ClaimRequest(candidate.Shard, candidate.Address, candidate.Attempts, message.Date));
         if (answer is ClaimAnswer.Wait wait)
         {
-            return wait.Until;
+            return (false, wait.Until);
         }
 
         _made = null;
@@ -249,7 +255,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
                 work.State.Waiting = null;
             }
 
-            return null;
+            return (true, null);
         }
 
         Forget(message);
@@ -258,7 +264,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
             ending.Cancel();
         }
 
-        return null;
+        return (false, null);
     }
 
     private void Begin(IRelayConnection connection, ComposedMessage message)
@@ -268,6 +274,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         _begun = message;
     }
 
+    [AsyncMethodBuilder(typeof(PooledAsync))]
     private async ValueTask TakeOutcomeAsync(IRelayConnection connection, ComposedMessage message)
     {
         var (candidate, claim) = (message.Candidate, message.Claim!);
@@ -294,7 +301,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         }
 
         (_outcomeOf, _outcome) = (candidate, new OutcomeRecord(candidate.Shard, candidate.Address, claim.Attempt, outcome, decision));
-        work.Buffers.Return(message.Buffer);
+        work.Messages.Return(message);
         if ((decision.Hold ?? problem) is { } reason)
         {
             await ExchangeAsync(null);

@@ -240,7 +240,7 @@ internal sealed partial class BroadcastRun(
 
         var feed = new BroadcastFeed(queue, shards, Rate, State, clock);
         var lane = new LaneWork(
-            queue, relays.For(_site), feed, new UpcomingRows(), compiled, new MessageBuffers(), new FailureWatch(), State, Rate, clock, HoldOnceAsync);
+            queue, relays.For(_site), feed, new UpcomingRows(), compiled, new MessagePool(), new FailureWatch(), State, Rate, clock, HoldOnceAsync);
         return await SendRowsAsync(lane, stop, abort);
     }
 

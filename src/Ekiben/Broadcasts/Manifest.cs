@@ -153,11 +153,16 @@ internal sealed class InstanceKey(byte[] key)
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, byte[]> _purposes = new(StringComparer.Ordinal);
 
     /// <summary>HMAC-SHA-256 for one purpose; keys of different purposes never answer for each other.</summary>
-    public byte[] Sign(string purpose, ReadOnlySpan<byte> data) => HMACSHA256.HashData(
-        _purposes.GetOrAdd(purpose, static (purpose, key) => HMACSHA256.HashData(key, System.Text.Encoding.UTF8.GetBytes(purpose)), key), data);
+    public byte[] Sign(string purpose, ReadOnlySpan<byte> data) => HMACSHA256.HashData(KeyOf(purpose), data);
+
+    /// <summary>The same into <paramref name="signature"/>, of 32 bytes: what every message needs.</summary>
+    public void Sign(string purpose, ReadOnlySpan<byte> data, Span<byte> signature) => HMACSHA256.HashData(KeyOf(purpose), data, signature);
 
     public bool Verifies(string purpose, ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature) =>
         CryptographicOperations.FixedTimeEquals(Sign(purpose, data).AsSpan(0, Math.Min(signature.Length, Length)), signature) && signature.Length >= 16;
+
+    private byte[] KeyOf(string purpose) =>
+        _purposes.GetOrAdd(purpose, static (purpose, key) => HMACSHA256.HashData(key, System.Text.Encoding.UTF8.GetBytes(purpose)), key);
 }
 
 /// <summary>What the seal of an approval covers.</summary>

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Ekiben.Mail;
 using Ekiben.Storage;
@@ -44,18 +43,45 @@ internal sealed class UpcomingRows
 }
 
 /// <summary>A message made for a row: not claimed yet, or begun as <see cref="Claim"/>.</summary>
-internal sealed record ComposedMessage(Candidate Candidate, DateTimeOffset Date, MessageBuffer Buffer)
+internal sealed class ComposedMessage
 {
+    public required Candidate Candidate { get; set; }
+
+    /// <summary>When it was made.</summary>
+    public DateTimeOffset Date { get; set; }
+
+    public MessageBuffer Buffer { get; } = new();
+
     /// <summary>Null until the claim is on disk.</summary>
     public ClaimAnswer.Claimed? Claim { get; set; }
 }
 
-/// <summary>Buffers of the lanes of one run: as many as messages are made or on the wire, used again for the next.</summary>
-internal sealed class MessageBuffers
+/// <summary>Messages of the lanes of one run: as many as are made or on the wire, each used again for the next.</summary>
+internal sealed class MessagePool
 {
-    private readonly ConcurrentBag<MessageBuffer> _free = [];
+    private readonly Lock _lock = new();
+    private readonly Stack<ComposedMessage> _free = new();
 
-    public MessageBuffer Rent() => _free.TryTake(out var buffer) ? buffer : new MessageBuffer();
+    /// <summary>An unclaimed message for the row, to be made.</summary>
+    public ComposedMessage Rent(Candidate candidate, DateTimeOffset date)
+    {
+        lock (_lock)
+        {
+            if (_free.TryPop(out var message))
+            {
+                (message.Candidate, message.Date, message.Claim) = (candidate, date, null);
+                return message;
+            }
+        }
 
-    public void Return(MessageBuffer buffer) => _free.Add(buffer);
+        return new ComposedMessage { Candidate = candidate, Date = date };
+    }
+
+    public void Return(ComposedMessage message)
+    {
+        lock (_lock)
+        {
+            _free.Push(message);
+        }
+    }
 }

@@ -158,8 +158,8 @@ internal sealed class ForgetfulQueue(SendQueue real) : SendQueue
 {
     public override string? Blind => null;
 
-    public override Task<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel) => Task.FromResult<ClaimAnswer>(
-        exchange.Claim is { } claim ? new ClaimAnswer.Claimed(claim.AttemptsSeen + 1, claim.FirstAt) : new ClaimAnswer.Recorded());
+    public override ValueTask<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel) => ValueTask.FromResult<ClaimAnswer>(
+        exchange.Claim is { } claim ? new ClaimAnswer.Claimed(claim.AttemptsSeen + 1, claim.FirstAt) : ClaimAnswer.Recorded.Instance);
 
     public override Task<string?> CloseAsync(BroadcastId broadcast, CancellationToken cancel) => Task.FromResult<string?>(null);
 

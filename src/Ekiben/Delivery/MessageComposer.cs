@@ -111,10 +111,8 @@ internal sealed class CompiledBroadcast(
     /// <summary>The targets of its literal links, by number; none when links are not tracked.</summary>
     public IReadOnlyList<string> Links => message.Links;
 
-    /// <summary>Read only, as every person's fields are.</summary>
-    private static readonly Dictionary<string, JsonElement> NoFields = [];
-
     private readonly string _domain = MessageIds.Domain(fromEmail);
+    private readonly string _unsubscribeBase = links.UnsubscribeBase;
 
     /// <summary>MAIL FROM of every message of this broadcast.</summary>
     public string EnvelopeSender => fromEmail;
@@ -150,7 +148,7 @@ internal sealed class CompiledBroadcast(
         var identity = IdentityOf(candidate, date) with
         {
             MessageId = $"test.{Guid.CreateVersion7(date):N}@{_domain}",
-            UnsubscribeUrl = links.Unsubscribe(broadcast, default),
+            UnsubscribeUrl = links.Unsubscribe(_unsubscribeBase, broadcast, default),
             TestTo = tester,
         };
         message.Compose(PersonOf(candidate), identity, buffer);
@@ -172,7 +170,7 @@ internal sealed class CompiledBroadcast(
             Uuid = candidate.Uuid,
             FirstName = candidate.FirstName,
             LastName = candidate.LastName,
-            Fields = candidate.Fields == "{}" ? NoFields : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(candidate.Fields) ?? [],
+            Fields = candidate.Fields == Candidate.NoFields ? null : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(candidate.Fields),
             Tags = candidate.Tags,
         };
     }
@@ -182,7 +180,7 @@ internal sealed class CompiledBroadcast(
         MessageId = messageIds.Of(broadcast, candidate.Address, _domain),
         EnvelopeSender = fromEmail,
         Date = candidate.FirstAt ?? date,
-        UnsubscribeUrl = links.Unsubscribe(broadcast, candidate.Subscriber),
+        UnsubscribeUrl = links.Unsubscribe(_unsubscribeBase, broadcast, candidate.Subscriber),
         TrackingToken = tracks ? links.TrackingToken(broadcast, candidate.Subscriber) : null,
         RenderClock = renderClock,
         FeedbackId = feedbackId,

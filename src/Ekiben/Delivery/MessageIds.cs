@@ -23,7 +23,10 @@ internal sealed class MessageIds(InstanceKey instanceKey)
         Span<byte> subject = stackalloc byte[16];
         BinaryPrimitives.WriteInt64BigEndian(subject, broadcast.Value);
         BinaryPrimitives.WriteInt64BigEndian(subject[8..], address.Value);
-        var mac = Base64Url.EncodeToString(instanceKey.Sign(Purpose, subject).AsSpan(0, MacLength));
+        Span<byte> signature = stackalloc byte[InstanceKey.Length];
+        instanceKey.Sign(Purpose, subject, signature);
+        Span<char> mac = stackalloc char[MacLength * 4 / 3];
+        Base64Url.EncodeToChars(signature[..MacLength], mac);
         return string.Create(CultureInfo.InvariantCulture, $"b{broadcast.Value}.{address.Value}.{mac}@{domain}");
     }
 

@@ -28,7 +28,7 @@ internal static class RetryPolicy
     /// <param name="spread">A number of the recipient's own, so that a crowd deferred together does not come back together.</param>
     public static RetryDecision Decide(DeliveryOutcome outcome, int attempts, DateTimeOffset firstAt, DateTimeOffset now, long spread) => outcome switch
     {
-        DeliveryOutcome.Accepted => new RetryDecision(RetryStep.Accept),
+        DeliveryOutcome.Accepted => RetryDecision.Accept,
         DeliveryOutcome.Uncertain => new RetryDecision(RetryStep.MarkUncertain),
         DeliveryOutcome.NotSent => new RetryDecision(RetryStep.GiveBack),
         DeliveryOutcome.Deferred => Defer(attempts, firstAt, now, spread),
@@ -65,6 +65,9 @@ internal static class RetryPolicy
 /// <summary>The step to take, and what goes with it.</summary>
 internal sealed record RetryDecision(RetryStep Step)
 {
+    /// <summary>What nearly every outcome comes to.</summary>
+    public static readonly RetryDecision Accept = new(RetryStep.Accept);
+
     /// <summary>With <see cref="RetryStep.Defer"/>: the next attempt is not before.</summary>
     public DateTimeOffset? NotBefore { get; init; }
 

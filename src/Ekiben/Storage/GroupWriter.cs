@@ -50,11 +50,12 @@ internal abstract partial class GroupWriter<TLedger> : IAsyncDisposable where TL
     /// The same for an exchange, which a database may read ahead for the whole group. Its caller goes on in one go with those that share its
     /// commit: hundreds of connections a second would each wake a thread otherwise. So what follows the await must not block.
     /// </summary>
-    public Task<ClaimAnswer> ExchangeAsync(Exchange exchange)
+    public ValueTask<ClaimAnswer> ExchangeAsync(in Exchange exchange)
     {
-        var job = new ExchangeJob(exchange);
+        var job = RentJob();
+        var answer = job.Begin(exchange);
         Add(job);
-        return job.Task;
+        return answer;
     }
 
     public async ValueTask DisposeAsync()
@@ -165,7 +166,7 @@ internal abstract partial class GroupWriter<TLedger> : IAsyncDisposable where TL
             if (_jobs.Count <= MaxGroup)
             {
                 var all = _jobs;
-                _jobs = [];
+                _jobs = _unusedGroups.TryPop(out var unused) ? unused : [];
                 return all;
             }
 
@@ -183,7 +184,7 @@ internal abstract partial class GroupWriter<TLedger> : IAsyncDisposable where TL
             IJob? running = null;
             try
             {
-                Transact(group.Select(job => job.Exchange).OfType<Exchange>(), ledger =>
+                Transact(ExchangesOf(group), ledger =>
                 {
                     foreach (var job in group)
                     {

@@ -25,7 +25,7 @@ internal abstract class Ledger(TimeProvider clock)
     protected ShardCounts Counts { get; } = new();
 
     /// <summary>One connection's exchange: first what came of its last message, then its next claim.</summary>
-    public ClaimAnswer Exchange(Exchange exchange)
+    public ClaimAnswer Exchange(in Exchange exchange)
     {
         if (exchange.Outcome is { } outcome)
         {
@@ -48,7 +48,7 @@ internal abstract class Ledger(TimeProvider clock)
     /// Everything a claim depends on is read and the row written in this one transaction of the only writer: status, suppression,
     /// unsubscription, epoch and grant hold together at the commit (rule 11).
     /// </summary>
-    private ClaimAnswer Claim(ClaimRequest request)
+    private ClaimAnswer Claim(in ClaimRequest request)
     {
         if (ReadClaimable(request) is not { } row)
         {
@@ -97,7 +97,7 @@ internal abstract class Ledger(TimeProvider clock)
     }
 
     /// <summary>Unsubscribed, suppressed or deleted since the freeze. An uncertain row stays what it is, for good (rule 14).</summary>
-    private void Suppress(ClaimRequest request, RecipientState state)
+    private void Suppress(in ClaimRequest request, RecipientState state)
     {
         if (state == RecipientState.Uncertain)
         {
@@ -121,7 +121,7 @@ internal abstract class Ledger(TimeProvider clock)
         return null;
     }
 
-    private void Record(OutcomeRecord record)
+    private void Record(in OutcomeRecord record)
     {
         if (Read(record.Shard.Broadcast, record.Address) is not { } row)
         {
@@ -198,7 +198,7 @@ internal abstract class Ledger(TimeProvider clock)
     }
 
     /// <summary>Nobody has it: the row returns to where it came from, as if this attempt had not been (rule 13).</summary>
-    private void GiveBack(OutcomeRecord record, LedgerRow row)
+    private void GiveBack(in OutcomeRecord record, LedgerRow row)
     {
         var attempts = row.Attempts - 1;
         var (state, notBefore, firstAt) = attempts == 0
@@ -241,13 +241,13 @@ internal abstract class Ledger(TimeProvider clock)
     }
 
     /// <summary>A short way for what nearly every outcome is: the first try was accepted. False, and nothing written, when anything is otherwise.</summary>
-    protected virtual bool AcceptsFirstTry(OutcomeRecord record) => false;
+    protected virtual bool AcceptsFirstTry(in OutcomeRecord record) => false;
 
     /// <summary>A short way for what nearly every claim is: a row never tried, of a broadcast without a rate. Null, and nothing written, when anything is otherwise.</summary>
-    protected virtual ClaimAnswer.Claimed? ClaimsFirstTry(ClaimRequest request) => null;
+    protected virtual ClaimAnswer.Claimed? ClaimsFirstTry(in ClaimRequest request) => null;
 
     /// <summary>A row and what decides whether it may be claimed; null when it is not there.</summary>
-    protected abstract ClaimableRow? ReadClaimable(ClaimRequest request);
+    protected abstract ClaimableRow? ReadClaimable(in ClaimRequest request);
 
     /// <summary>A row and what decides what an outcome makes of it; null when it is not there.</summary>
     protected abstract LedgerRow? Read(BroadcastId broadcast, AddressId address);

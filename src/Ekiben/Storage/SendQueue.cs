@@ -61,7 +61,7 @@ internal abstract class SendQueue : IAsyncDisposable
     /// Records a connection's last outcome and claims its next row in one group commit (rules 11 and 12): when the answer arrives, both are on disk.
     /// While the database cannot be written the answer does not come, so nothing new starts and nothing is forgotten (rule 21).
     /// </summary>
-    public abstract Task<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel);
+    public abstract ValueTask<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel);
 
     /// <summary><c>sending → held</c> with one sentence; false when it was not sending any more.</summary>
     public abstract Task<bool> HoldAsync(BroadcastId broadcast, string reason, CancellationToken cancel);
@@ -112,6 +112,9 @@ internal sealed record TakenShard(ShardId Id, BroadcastId Broadcast, SiteId Site
 /// <summary>A row that could be claimed, with what is needed to make its message.</summary>
 internal sealed record Candidate
 {
+    /// <summary>The fields of a person who has none: this very string where it was read from the database.</summary>
+    public const string NoFields = "{}";
+
     public required TakenShard Shard { get; init; }
 
     public required AddressId Address { get; init; }
@@ -139,13 +142,13 @@ internal sealed record Candidate
 }
 
 /// <summary>What a connection brings to the ledger between two messages; either part may be missing.</summary>
-internal sealed record Exchange(OutcomeRecord? Outcome, ClaimRequest? Claim, RenderFailure? Failure = null);
+internal readonly record struct Exchange(OutcomeRecord? Outcome, ClaimRequest? Claim, RenderFailure? Failure = null);
 
 /// <summary>What came of the attempt with this number on this row.</summary>
-internal sealed record OutcomeRecord(TakenShard Shard, AddressId Address, int Attempt, DeliveryOutcome Outcome, RetryDecision Decision);
+internal readonly record struct OutcomeRecord(TakenShard Shard, AddressId Address, int Attempt, DeliveryOutcome Outcome, RetryDecision Decision);
 
 /// <summary>Asks for one row. <paramref name="FirstAt"/> is the Date that its message carries if this is its first attempt.</summary>
-internal sealed record ClaimRequest(TakenShard Shard, AddressId Address, int AttemptsSeen, DateTimeOffset FirstAt);
+internal readonly record struct ClaimRequest(TakenShard Shard, AddressId Address, int AttemptsSeen, DateTimeOffset FirstAt);
 
 /// <summary>
 /// The message could not be made from the person's data; one sentence. Of a person who was erased that is no failure: the row becomes

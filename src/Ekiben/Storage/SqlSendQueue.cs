@@ -162,7 +162,7 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
         return await command.ExecuteScalarAsync(cancel) is long at ? Times.FromStored(at) : null;
     }
 
-    public override Task<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel) => writer.ExchangeAsync(exchange);
+    public override ValueTask<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel) => writer.ExchangeAsync(exchange);
 
     public override Task<bool> HoldAsync(BroadcastId broadcast, string reason, CancellationToken cancel) => HoldAsync(broadcast, "sending", reason);
 
@@ -291,7 +291,7 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
         await using var command = connection.CreateCommand();
         command.CommandText = $"""
             SELECT r.address_id, r.subscriber_id, r.attempts, r.first_at, COALESCE(a.normalised, ''), COALESCE(s.uuid, ''), s.first_name, s.last_name,
-               COALESCE(s.fields, @none),
+               NULLIF(s.fields, @none),
                (SELECT {JoinedTagNames} FROM subscriber_tags st JOIN tags t ON t.id = st.tag_id
                WHERE st.subscriber_id = r.subscriber_id AND t.discarded_at IS NULL)
             FROM recipients r
@@ -305,8 +305,8 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
         command.Set("@after", after);
         command.Set("@now", clock.GetUtcNow().ToStored());
         command.Set("@limit", limit);
-        command.Set("@none", "{}");
-        var candidates = new List<Candidate>();
+        command.Set("@none", Candidate.NoFields);
+        var candidates = new List<Candidate>(limit);
         await using var reader = await command.ExecuteReaderAsync(cancel);
         while (await reader.ReadAsync(cancel))
         {
@@ -327,7 +327,7 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
         Uuid = reader.GetString(5),
         FirstName = reader.IsDBNull(6) ? null : reader.GetString(6),
         LastName = reader.IsDBNull(7) ? null : reader.GetString(7),
-        Fields = reader.GetString(8),
+        Fields = reader.IsDBNull(8) ? Candidate.NoFields : reader.GetString(8),
         Tags = reader.IsDBNull(9) ? [] : reader.GetString(9).Split('\u001f'),
     };
 }

@@ -20,11 +20,25 @@ internal sealed class PublicLinks(EkibenOptions options, InstanceKey instanceKey
     private const int MacLength = 16;
     private const int TokenLength = 16 + MacLength;
 
+    /// <summary>Of a token in base64url, without padding.</summary>
+    private const int TokenCharacters = ((TokenLength * 4) + 2) / 3;
+
     /// <summary>The origin of the public pages.</summary>
     public Uri Origin => options.PublicUrl ?? address.Url;
 
+    /// <summary>What every unsubscription's link begins with: made once for a broadcast, since a <see cref="Uri"/> costs more than the token.</summary>
+    public string UnsubscribeBase => new Uri(Origin, "u/").AbsoluteUri;
+
     /// <summary>GET shows a page with one button; POST unsubscribes at once (RFC 8058 §3.2).</summary>
-    public Uri Unsubscribe(BroadcastId broadcast, SubscriberId subscriber) => new(Origin, "u/" + Token(Person, broadcast, subscriber));
+    public Uri Unsubscribe(BroadcastId broadcast, SubscriberId subscriber) => new(Unsubscribe(UnsubscribeBase, broadcast, subscriber));
+
+    /// <summary>The same as text, on <see cref="UnsubscribeBase"/>.</summary>
+    public string Unsubscribe(string unsubscribeBase, BroadcastId broadcast, SubscriberId subscriber)
+    {
+        Span<char> token = stackalloc char[TokenCharacters];
+        Token(Person, broadcast, subscriber, token);
+        return string.Concat(unsubscribeBase, token);
+    }
 
     /// <summary>The tracking token, which stands in every link and in the pixel of a message. It opens nothing that the person token opens.</summary>
     public string TrackingToken(BroadcastId broadcast, SubscriberId subscriber) => Token(Tracking, broadcast, subscriber);
@@ -41,11 +55,18 @@ internal sealed class PublicLinks(EkibenOptions options, InstanceKey instanceKey
 
     private string Token(string purpose, BroadcastId broadcast, SubscriberId subscriber)
     {
-        Span<byte> token = stackalloc byte[TokenLength];
+        Span<char> token = stackalloc char[TokenCharacters];
+        Token(purpose, broadcast, subscriber, token);
+        return new string(token);
+    }
+
+    private void Token(string purpose, BroadcastId broadcast, SubscriberId subscriber, Span<char> characters)
+    {
+        Span<byte> token = stackalloc byte[16 + InstanceKey.Length];
         BinaryPrimitives.WriteInt64BigEndian(token, broadcast.Value);
         BinaryPrimitives.WriteInt64BigEndian(token[8..], subscriber.Value);
-        instanceKey.Sign(purpose, token[..16]).AsSpan(0, MacLength).CopyTo(token[16..]);
-        return Base64Url.EncodeToString(token);
+        instanceKey.Sign(purpose, token[..16], token[16..]);
+        Base64Url.EncodeToChars(token[..TokenLength], characters);
     }
 
     private bool TryRead(string purpose, string text, out BroadcastId broadcast, out SubscriberId subscriber)

@@ -333,10 +333,10 @@ public class LedgerTests(PostgresFixture postgres) : IClassFixture<PostgresFixtu
         }
 
         public Task<ClaimAnswer> ClaimAsync(Candidate row, int seen = 0) =>
-            Queue.ExchangeAsync(new Exchange(null, new ClaimRequest(row.Shard, row.Address, seen, Clock.GetUtcNow())), Cancel);
+            Queue.ExchangeAsync(new Exchange(null, new ClaimRequest(row.Shard, row.Address, seen, Clock.GetUtcNow())), Cancel).AsTask();
 
         public Task<ClaimAnswer> RecordAsync(Candidate row, int attempt, DeliveryOutcome outcome, RetryDecision decision) =>
-            Queue.ExchangeAsync(new Exchange(new OutcomeRecord(row.Shard, row.Address, attempt, outcome, decision), null), Cancel);
+            Queue.ExchangeAsync(new Exchange(new OutcomeRecord(row.Shard, row.Address, attempt, outcome, decision), null), Cancel).AsTask();
 
         public async Task<Receipt> ReceiptAsync() => await app.Service<Receipts>().ReadAsync(await ReadAsync(), Cancel);
 

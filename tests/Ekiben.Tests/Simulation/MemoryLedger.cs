@@ -113,7 +113,7 @@ internal sealed class MemoryLedger(SimulatedTime time, Random random, IReadOnlyL
         return next;
     }
 
-    public override Task<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel) => Commit(() => Transactions.Exchange(exchange));
+    public override ValueTask<ClaimAnswer> ExchangeAsync(Exchange exchange, CancellationToken cancel) => new(Commit(() => Transactions.Exchange(exchange)));
 
     public override Task<bool> HoldAsync(BroadcastId broadcast, string reason, CancellationToken cancel) => Commit(() =>
     {

@@ -29,7 +29,7 @@ internal sealed class MemoryTransactions(MemoryLedger memory, SimulatedTime time
 
     public override DbCommand Prepared(string sql) => throw new NotSupportedException("there is no SQL in memory");
 
-    protected override ClaimableRow? ReadClaimable(ClaimRequest request)
+    protected override ClaimableRow? ReadClaimable(in ClaimRequest request)
     {
         var (broadcast, row) = memory.Find(request.Shard.Broadcast, request.Address);
         return new ClaimableRow(

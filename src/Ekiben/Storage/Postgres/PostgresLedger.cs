@@ -76,7 +76,7 @@ internal sealed class PostgresLedger(NpgsqlConnection connection, TimeProvider c
         return new NpgsqlCommand(sql, connection, _transaction);
     }
 
-    protected override ClaimableRow? ReadClaimable(ClaimRequest request)
+    protected override ClaimableRow? ReadClaimable(in ClaimRequest request)
     {
         var (broadcast, shard) = (request.Shard.Broadcast, request.Shard.Id.Value);
         if (Find(broadcast, request.Address) is not { } known)

@@ -21,6 +21,11 @@ internal sealed class SqliteFastPath(SqliteConnection connection) : IDisposable
         WHERE broadcast_id = ?1 AND address_id = ?2 AND state = 1 AND attempts = 1 AND resent = 0
         """);
 
+    private readonly SqliteStatement _isPlain = new(connection, """
+        SELECT EXISTS (SELECT 1 FROM broadcasts b JOIN shards sh ON sh.broadcast_id = b.id
+                       WHERE sh.id = ?1 AND b.id = ?2 AND b.status = 'sending' AND b.batch_size_per_hour IS NULL AND sh.epoch = ?3)
+        """);
+
     private readonly SqliteStatement _count = new(connection, """
         UPDATE shards SET pending = pending + ?2, sending = sending + ?3, deferred = deferred + ?4, accepted = accepted + ?5, refused = refused + ?6,
             expired = expired + ?7, suppressed = suppressed + ?8, render_failed = render_failed + ?9, canceled = canceled + ?10,
@@ -30,11 +35,20 @@ internal sealed class SqliteFastPath(SqliteConnection connection) : IDisposable
 
     private (ShardId Shard, int Epoch, bool IsPlain)? _known;
 
-    /// <summary>Whether the shard is being sent from without a rate; null when that has to be read.</summary>
-    public bool? Knows(ShardId shard, int epoch) => _known is { } known && known.Shard == shard && known.Epoch == epoch ? known.IsPlain : null;
+    /// <summary>Whether the shard is being sent from without a rate, under this epoch: read once a transaction, since only the transaction could change it.</summary>
+    public bool IsPlain(TakenShard shard)
+    {
+        if (_known is { } known && known.Shard == shard.Id && known.Epoch == shard.Epoch)
+        {
+            return known.IsPlain;
+        }
 
-    public void Know(ShardId shard, int epoch, bool isPlain) => _known = (shard, epoch, isPlain);
+        var isPlain = _isPlain.Set(1, shard.Id.Value).Set(2, shard.Broadcast.Value).Set(3, shard.Epoch).Ask() == 1;
+        _known = (shard.Id, shard.Epoch, isPlain);
+        return isPlain;
+    }
 
+    /// <summary>Something else was done in the transaction, or it is another.</summary>
     public void Forget() => _known = null;
 
     /// <summary>Rule 11 for a row never tried. False, and nothing changed, when the row is not such a one or may not be sent to.</summary>
@@ -64,6 +78,7 @@ internal sealed class SqliteFastPath(SqliteConnection connection) : IDisposable
     {
         _claim.Dispose();
         _accept.Dispose();
+        _isPlain.Dispose();
         _count.Dispose();
     }
 }

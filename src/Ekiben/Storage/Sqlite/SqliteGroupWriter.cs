@@ -27,11 +27,18 @@ internal sealed class SqliteGroupWriter : GroupWriter<SqliteLedger>
         _connection ??= _database.Connect();
         _ledger ??= new SqliteLedger(_connection, _clock);
         using var turn = _database.Gate.EnterAsync(ledger: true).AsTask().GetAwaiter().GetResult();
-        using var transaction = _connection.BeginTransaction(deferred: false);
-        _ledger.Begin(transaction);
-        work(_ledger);
-        _ledger.Complete();
-        transaction.Commit();
+        _ledger.Begin();
+        try
+        {
+            work(_ledger);
+            _ledger.Commit();
+        }
+        catch
+        {
+            _ledger.RollBack();
+            throw;
+        }
+
         _ledger.Committed();
     }
 

@@ -2,6 +2,7 @@ using System.Data.Common;
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Ekiben.Storage.Sqlite;
 
@@ -13,18 +14,20 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
     private readonly SqliteFastPath _fast = new(connection);
     private readonly SqliteReplies _replies = new();
-    private SqliteTransaction? _transaction;
+    private readonly SqliteStatement _begin = new(connection, "BEGIN IMMEDIATE");
+    private readonly SqliteStatement _commit = new(connection, "COMMIT");
+    private readonly SqliteStatement _rollBack = new(connection, "ROLLBACK");
 
-    public void Begin(SqliteTransaction transaction)
+    /// <summary>Begins a transaction that has the database's write lock from its beginning.</summary>
+    public new void Begin()
     {
-        _transaction = transaction;
-        _replies.Forget();
         _fast.Forget();
-        Begin();
+        base.Begin();
+        _begin.Run();
     }
 
-    /// <summary>Writes the gathered counts; the caller commits.</summary>
-    public void Complete()
+    /// <summary>Writes the gathered counts and commits.</summary>
+    public void Commit()
     {
         foreach (var (shard, change) in Counts)
         {
@@ -33,6 +36,17 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
 
         Counts.Forget();
         Completed();
+        _commit.Run();
+    }
+
+    /// <summary>After anything was thrown, the commit too. SQLite ends a transaction by itself after some errors.</summary>
+    public void RollBack()
+    {
+        _replies.Forget();
+        if (raw.sqlite3_get_autocommit(connection.Handle) == 0)
+        {
+            _rollBack.Run();
+        }
     }
 
     /// <summary>It may change what a claim depends on.</summary>
@@ -46,7 +60,6 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
             _prepared.Add(sql, command);
         }
 
-        command.Transaction = _transaction;
         return command;
     }
 
@@ -54,21 +67,22 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     public SqliteCommand Fresh()
     {
         _fast.Forget();
-        var command = connection.CreateCommand();
-        command.Transaction = _transaction;
-        return command;
+        return connection.CreateCommand();
     }
 
     public void Dispose()
     {
         _fast.Dispose();
+        _begin.Dispose();
+        _commit.Dispose();
+        _rollBack.Dispose();
         foreach (var command in _prepared.Values)
         {
             command.Dispose();
         }
     }
 
-    protected override bool AcceptsFirstTry(OutcomeRecord record)
+    protected override bool AcceptsFirstTry(in OutcomeRecord record)
     {
         if (record is not { Attempt: 1, Decision.Step: RetryStep.Accept, Outcome: DeliveryOutcome.Accepted { Reply: var reply } }
             || !_fast.Accept(record.Shard, record.Address, _replies.IdOfAccepted(this, reply), Now.ToStored()))
@@ -80,9 +94,9 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         return true;
     }
 
-    protected override ClaimAnswer.Claimed? ClaimsFirstTry(ClaimRequest request)
+    protected override ClaimAnswer.Claimed? ClaimsFirstTry(in ClaimRequest request)
     {
-        if (request.AttemptsSeen != 0 || !IsSendingWithoutRate(request.Shard) || !_fast.Claim(request.Shard, request.Address, request.FirstAt.ToStored(), Now.ToStored()))
+        if (request.AttemptsSeen != 0 || !_fast.IsPlain(request.Shard) || !_fast.Claim(request.Shard, request.Address, request.FirstAt.ToStored(), Now.ToStored()))
         {
             return null;
         }
@@ -92,27 +106,7 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
         return new ClaimAnswer.Claimed(1, Times.FromStored(request.FirstAt.ToStored()));
     }
 
-    /// <summary>Status, rate and epoch: read once a transaction, since only this transaction could change them.</summary>
-    private bool IsSendingWithoutRate(TakenShard shard)
-    {
-        if (_fast.Knows(shard.Id, shard.Epoch) is { } known)
-        {
-            return known;
-        }
-
-        var query = Prepared("""
-            SELECT EXISTS (SELECT 1 FROM broadcasts b JOIN shards sh ON sh.broadcast_id = b.id
-                           WHERE sh.id = @shard AND b.id = @broadcast AND b.status = 'sending' AND b.batch_size_per_hour IS NULL AND sh.epoch = @epoch)
-            """);
-        query.Set("@shard", shard.Id.Value);
-        query.Set("@broadcast", shard.Broadcast.Value);
-        query.Set("@epoch", shard.Epoch);
-        var answer = (long)query.ExecuteScalar()! == 1;
-        _fast.Know(shard.Id, shard.Epoch, answer);
-        return answer;
-    }
-
-    protected override ClaimableRow? ReadClaimable(ClaimRequest request)
+    protected override ClaimableRow? ReadClaimable(in ClaimRequest request)
     {
         var query = Prepared("""
             SELECT r.state, r.attempts, r.resent, r.not_before, r.first_at, b.status, b.batch_size_per_hour, sh.epoch,

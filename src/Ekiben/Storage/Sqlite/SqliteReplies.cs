@@ -1,13 +1,16 @@
 namespace Ekiben.Storage.Sqlite;
 
-/// <summary>The ids of replies that one ledger transaction has met: a reply's text is kept once.</summary>
+/// <summary>The ids of replies that the ledger's transactions have met: a reply's text is kept once, and for good.</summary>
 internal sealed class SqliteReplies
 {
+    /// <summary>A server that says something else each time must not fill the memory.</summary>
+    private const int Most = 1000;
+
     private readonly Dictionary<SmtpReply, long> _ids = [];
     private SmtpReply? _lastAccepted;
     private long _lastAcceptedId;
 
-    /// <summary>For the next transaction: what the last one wrote may not have been committed.</summary>
+    /// <summary>The transaction was rolled back: what it wrote is not there.</summary>
     public void Forget()
     {
         _ids.Clear();
@@ -19,6 +22,11 @@ internal sealed class SqliteReplies
     {
         if (!_ids.TryGetValue(kept, out var id))
         {
+            if (_ids.Count == Most)
+            {
+                _ids.Clear();
+            }
+
             _ids[kept] = id = Find(ledger, kept) ?? Insert(ledger, kept);
         }
 
