@@ -66,7 +66,7 @@ public sealed class CompiledMessage
 
         // 4. Both parts, encoded.
         var text = TextPart.From(page, Links);
-        _textHasLink = MessagePage.AlwaysLinks(text);
+        _textHasLink = source.IsTransactional || MessagePage.AlwaysLinks(text);
         if (!_textHasLink) text.Add(Piece.Mark(LiteralPool.Slot));
         try
         {
@@ -115,15 +115,19 @@ public sealed class CompiledMessage
         message.Bytes(_from);
         if (identity.TestTo is { } tester) HeaderWriter.Mailbox(message, "To"u8, [], tester.Mailbox);
         else WriteTo(person, into);
+        if (identity.Copies is { Count: > 0 } copies) HeaderWriter.Mailboxes(message, "Cc"u8, copies);
         HeaderWriter.Unstructured(message, "Subject"u8, subject);
         HeaderWriter.Date(message, identity.Date);
         HeaderWriter.Angled(message, "Message-ID"u8, identity.MessageId);
         message.Bytes("MIME-Version: 1.0\r\n"u8);
-        message.Bytes(_listId);
-        HeaderWriter.Angled(message, "List-Unsubscribe"u8, identity.UnsubscribeUrl);
-        message.Bytes("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"u8);
+        if (!_source.IsTransactional)
+        {
+            message.Bytes(_listId);
+            HeaderWriter.Angled(message, "List-Unsubscribe"u8, identity.UnsubscribeUrl);
+            message.Bytes("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"u8);
+        }
         if (identity.FeedbackId is { } feedbackId) HeaderWriter.Structured(message, "Feedback-ID"u8, feedbackId);
-        message.Bytes("Precedence: bulk\r\n"u8);
+        if (!_source.IsTransactional) message.Bytes("Precedence: bulk\r\n"u8);
         message.Bytes(_contentType);
         into.HeaderLength = message.Length;
 

@@ -69,6 +69,20 @@ internal static class HeaderWriter
         Angle(output, address, column, end);
     }
 
+    /// <summary>Bare mailboxes (RFC 5322 §3.4), one a line.</summary>
+    public static void Mailboxes(ByteWriter output, ReadOnlySpan<byte> field, IReadOnlyList<EmailAddress> addresses)
+    {
+        Begin(output, field);
+        for (var i = 0; i < addresses.Count; i++)
+        {
+            var mailbox = addresses[i].Mailbox;
+            if (mailbox.AsSpan().ContainsAny(Controls) || mailbox.AsSpan().ContainsAny("<>, ")) throw new RenderException("An address contains a character that can't stand in a header.");
+            output.Bytes(i == 0 ? " "u8 : ",\r\n "u8);
+            output.Text(mailbox);
+        }
+        output.Bytes("\r\n"u8);
+    }
+
     /// <summary>RFC 5322 §3.3, always in UTC: the server's zone is nobody's business.</summary>
     public static void Date(ByteWriter output, DateTimeOffset date)
     {

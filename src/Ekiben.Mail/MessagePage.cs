@@ -24,20 +24,22 @@ internal sealed record MessagePage(List<Piece> Pieces, bool HasLink, byte[] Slot
         var footer = string.IsNullOrWhiteSpace(source.FooterHtml) ? [] : Split(source.FooterHtml);
         RequireWhole("content", source.Content, content);
         RequireWhole("footer", source.FooterHtml, footer);
-        List<Piece> slot = [Piece.Mark(LiteralPool.Slot)];
+        // A mail that is of no list gets no way out of one.
+        if (source.IsTransactional) footer = [];
+        List<Piece> slot = source.IsTransactional ? [] : [Piece.Mark(LiteralPool.Slot)];
         List<Piece> page;
         bool hasLink;
         Func<List<Piece>, List<Piece>> around;
         if (source.Layout is null && source.Style != MessageStyle.Html)
         {
-            hasLink = AlwaysLinks(content) || AlwaysLinks(footer);
+            hasLink = source.IsTransactional || AlwaysLinks(content) || AlwaysLinks(footer);
             page = PlainStyle.Around(content, [.. footer.Count > 0 ? PlainStyle.FooterRow(footer) : [], .. hasLink ? [] : slot]);
             around = PlainStyle.FooterRow;
         }
         else
         {
             page = source.Layout is null ? content : InLayout(source.Layout, content);
-            hasLink = AlwaysLinks(page);
+            hasLink = source.IsTransactional || AlwaysLinks(page);
             if (!hasLink)
             {
                 var withFooter = footer.Count > 0 ? PlainStyle.FooterBlock(footer) : [];

@@ -62,6 +62,11 @@ public sealed record MessageSource
     public TimeZoneInfo? TimeZone { get; init; }
     /// <summary>Null = links stay as written and there is no pixel.</summary>
     public Tracking? Tracking { get; init; }
+    /// <summary>
+    /// A mail that answers what its reader did (a receipt, a new password): no list, so nothing to unsubscribe from. It has neither list headers nor
+    /// Precedence, and no footer.
+    /// </summary>
+    public bool IsTransactional { get; init; }
     /// <summary>Bounds the time of one rendering (<see cref="Ekiben.Liquid.TemplateLimits.Time"/>); nothing of it reaches the message. Null = steps alone bound it.</summary>
     public TimeProvider? Clock { get; init; }
 }
@@ -105,6 +110,8 @@ public readonly record struct MessageIdentity
     public string? FeedbackId { get; init; }
     /// <summary>Stands in tracked links and the pixel; URL-safe; needed when the source has <see cref="Tracking"/>.</summary>
     public string? TrackingToken { get; init; }
+    /// <summary>Bare addresses in Cc; null or empty = no such header.</summary>
+    public IReadOnlyList<EmailAddress>? Copies { get; init; }
     /// <summary>A test goes to somebody else than the person whose message it is: this address stands in To. Null = the person.</summary>
     public EmailAddress? TestTo { get; init; }
 }

@@ -30,7 +30,8 @@ internal static class Envelope
     /// <summary>RFC 6531 §3.1: an address or a header that is not ASCII.</summary>
     public static bool NeedsUtf8(in SmtpMessage message)
     {
-        if (!Ascii.IsValid(message.Sender.AsSpan()) || !Ascii.IsValid(message.Recipient.AsSpan()))
+        if (!Ascii.IsValid(message.Sender.AsSpan()) || !Ascii.IsValid(message.Recipient.AsSpan())
+            || message.Copies?.Any(copy => !Ascii.IsValid(copy.AsSpan())) == true)
         {
             return true;
         }

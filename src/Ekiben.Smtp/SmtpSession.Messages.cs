@@ -138,7 +138,7 @@ internal sealed partial class SmtpSession
         }
 
         SendMail(transaction);
-        if (Pipelines)
+        if (Pipelines && !transaction.IsStepwise)
         {
             SendRcpt(transaction);
             SendData(transaction);
@@ -179,6 +179,21 @@ internal sealed partial class SmtpSession
         Expect(Command.Rcpt, transaction);
     }
 
+    /// <summary>The next of those who get a copy, or DATA when all were named.</summary>
+    private void SendCopyOrData(Transaction transaction)
+    {
+        if (transaction.Message.Copies is not { } copies || transaction.CopiesNamed == copies.Count)
+        {
+            SendData(transaction);
+            return;
+        }
+
+        _commands.Add("RCPT TO:<"u8);
+        _commands.Add(copies[transaction.CopiesNamed++]);
+        _commands.Add(">\r\n"u8);
+        Expect(Command.Copy, transaction);
+    }
+
     private void SendData(Transaction transaction)
     {
         _commands.Add("DATA\r\n"u8);
@@ -204,6 +219,11 @@ internal sealed partial class SmtpSession
         {
             // RFC 5321 §3.8: the server closes, whoever is next; Exim says so after the messages that it takes on a connection. Nobody's message
             // was looked at: the one that is closed upon was not sent.
+        }
+        else if (command == Command.Copy && _replies.Code != 421)
+        {
+            // A copy that is refused is left out; the message is its recipient's.
+            SendCopyOrData(transaction);
         }
         else if (kind >= 4)
         {
@@ -240,7 +260,7 @@ internal sealed partial class SmtpSession
             case Command.Mail:
                 transaction.MailAccepted = true;
                 ChainWorked |= transaction.IsChained;
-                if (!Pipelines)
+                if (!Pipelines || transaction.IsStepwise)
                 {
                     SendRcpt(transaction);
                 }
@@ -248,9 +268,9 @@ internal sealed partial class SmtpSession
                 break;
             case Command.Rcpt:
                 transaction.RcptAccepted = true;
-                if (!Pipelines)
+                if (!Pipelines || transaction.IsStepwise)
                 {
-                    SendData(transaction);
+                    SendCopyOrData(transaction);
                 }
 
                 break;
@@ -299,7 +319,7 @@ internal sealed partial class SmtpSession
     private bool IsOutOfStep(Command command, Transaction transaction) => Pipelines && transaction.Outcome is null && command switch
     {
         Command.Mail => transaction.IsChained && _replies.Code is 500 or 502 or 503,
-        Command.Rcpt or Command.Data => _replies.Code == 503,
+        Command.Rcpt or Command.Data => _replies.Code == 503 && !transaction.IsStepwise,
         _ => false,
     };
 
@@ -368,6 +388,11 @@ internal sealed partial class SmtpSession
         if (!Envelope.CanBeSaid(message.Recipient, mayBeEmpty: false))
         {
             return new(SmtpPhase.Rcpt, new SmtpReply(553, "5.1.3", "the address cannot be written in SMTP"));
+        }
+
+        if (message.Copies?.Any(copy => !Envelope.CanBeSaid(copy, mayBeEmpty: false)) == true)
+        {
+            return new(SmtpPhase.Rcpt, new SmtpReply(553, "5.1.3", "the address of a copy cannot be written in SMTP"));
         }
 
         if (!_offers.SmtpUtf8 && Envelope.NeedsUtf8(message))

@@ -29,6 +29,12 @@ internal sealed class Transaction
 
     public bool RcptAccepted { get; set; }
 
+    /// <summary>How many of the message's copies were named.</summary>
+    public int CopiesNamed { get; set; }
+
+    /// <summary>With copies each command waits for the reply before it: DATA must not be taken for them when the recipient is refused.</summary>
+    public bool IsStepwise => _message.Copies is { Count: > 0 };
+
     /// <summary>354 came: the body may begin.</summary>
     public bool IsReadyForBody { get; set; }
 
@@ -58,7 +64,7 @@ internal sealed class Transaction
         _message = default;
         (_position, _terminator, _lineStart) = (0, 0, true);
         (IsTaken, Outcome, Unanswered, IsStarted, IsChained) = (false, null, 0, false, false);
-        (MailAccepted, RcptAccepted, IsReadyForBody, BodyQueued) = (false, false, false, false);
+        (MailAccepted, RcptAccepted, IsReadyForBody, BodyQueued, CopiesNamed) = (false, false, false, false, 0);
     }
 
     public void QueueBody() => BodyQueued = true;

@@ -3,7 +3,7 @@ using System.Text;
 namespace Ekiben.Smtp.Tests;
 
 /// <summary>
-/// A recorded conversation. Lines: <c>#</c> a comment, <c>options:</c> words, <c>M:</c> a message (sender, recipient, content with \r\n escapes),
+/// A recorded conversation. Lines: <c>#</c> a comment, <c>options:</c> words, <c>M:</c> a message (sender, recipient and copies with + between, content with \r\n escapes),
 /// <c>S:</c> what the server says, <c>C:</c> what we must say, <c>TLS</c> the handshake, <c>CLOSE</c> the server hangs up,
 /// <c>O:</c> the outcomes in order, <c>F:</c> why the session ends, <c>P:</c> what is remembered of the server, <c>SLOW</c> a time limit passes.
 /// </summary>
@@ -82,7 +82,8 @@ internal sealed class Conversation
         {
             case "M":
                 var parts = rest.Split(' ', 3);
-                Messages.Add(new SmtpMessage(Unescape(parts[0] == "-" ? "" : parts[0]), Unescape(parts[1]), Encoding.UTF8.GetBytes(Unescape(parts[2]))));
+                var to = Unescape(parts[1]).Split('+');
+                Messages.Add(new SmtpMessage(Unescape(parts[0] == "-" ? "" : parts[0]), to[0], Encoding.UTF8.GetBytes(Unescape(parts[2]))) { Copies = to.Length > 1 ? to[1..] : null });
                 break;
             case "S":
             case "C":
@@ -129,7 +130,7 @@ internal sealed class Conversation
                 }
                 else if (block.Kind == "C")
                 {
-                    recipient = body is null && line.StartsWith("RCPT TO:<", StringComparison.Ordinal) ? line[9..^1] : recipient;
+                    recipient = body is null && line.StartsWith("RCPT TO:<", StringComparison.Ordinal) && Messages.Exists(message => message.Recipient == line[9..^1]) ? line[9..^1] : recipient;
                     if (body is null || line == ".")
                     {
                         commands.Enqueue((line, recipient));

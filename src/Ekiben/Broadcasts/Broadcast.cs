@@ -13,6 +13,12 @@ internal sealed class Broadcast : ISiteOwned
 
     public SiteId SiteId { get; set; }
 
+    /// <summary>
+    /// The site's stream of mails to one person and no broadcast (ledger.md rule 25): it has no audience and no end, and its recipients' address ids
+    /// are ids of mails. Ordinary queries do not see it.
+    /// </summary>
+    public bool IsStream { get; set; }
+
     /// <summary>For the people who run it; recipients never see it.</summary>
     public required string Name { get; set; }
 

@@ -16,10 +16,12 @@ internal sealed class BroadcastFeed
     private readonly RunState _state;
     private readonly TimeProvider _clock;
     private readonly RunRate _rate;
-    private readonly ShardCursor[] _shards;
     private readonly Dictionary<ShardId, ShardCursor> _cursorOf;
+    private readonly BroadcastId? _stream;
     private readonly Lock _lock = new();
     private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _arrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ShardCursor[] _shards;
     private int _inFlight;
 
     /// <summary>Rows settled so far: a page that was read while one settled says nothing about that row.</summary>
@@ -30,8 +32,10 @@ internal sealed class BroadcastFeed
     /// <param name="rate">With a rate, only a minute's worth is read ahead (three pages), so that people's data is fresh when they are written to.</param>
     /// <param name="state">Is told when there is nothing to do but to wait.</param>
     /// <param name="clock">The clock.</param>
-    public BroadcastFeed(SendQueue queue, IReadOnlyList<TakenShard> shards, RunRate rate, RunState state, TimeProvider clock)
+    /// <param name="stream">Set for a stream, which has no end: its id, whose new shards are taken when something arrived.</param>
+    public BroadcastFeed(SendQueue queue, IReadOnlyList<TakenShard> shards, RunRate rate, RunState state, TimeProvider clock, BroadcastId? stream = null)
     {
+        _stream = stream;
         _state = state;
         _queue = queue;
         _clock = clock;
@@ -51,6 +55,8 @@ internal sealed class BroadcastFeed
         while (true)
         {
             var settlements = Interlocked.Read(ref _settlements);
+            // Taken before anything is read: what arrives afterwards is looked for again.
+            var arrived = Arrivals;
             var page = await NextPageAsync(cancel);
             if (page.Count > 0)
             {
@@ -60,26 +66,84 @@ internal sealed class BroadcastFeed
             }
 
             // What is still on a connection may come back as deferred, given back or uncertain; what came back while nothing was found may have been missed.
-            if (await SettledAsync(settlements, cancel))
+            var settled = await SettledAsync(settlements, arrived, cancel);
+            if (arrived.IsCompleted)
+            {
+                await TakeArrivalsAsync(cancel);
+                continue;
+            }
+
+            if (settled)
             {
                 continue;
             }
 
-            if (await NextDueAsync(cancel) is not { } dueAt)
+            if (await NextDueAsync(cancel) is { } dueAt)
+            {
+                await _state.WaitAsync("The relay deferred the rest, and the next is tried again then", dueAt, _clock, cancel, _stream is null ? null : arrived);
+            }
+            else if (_stream is null)
             {
                 yield break;
             }
+            else
+            {
+                await arrived.WaitAsync(cancel);
+            }
+        }
+    }
 
-            await _state.WaitAsync("The relay deferred the rest, and the next is tried again then", dueAt, _clock, cancel);
+    /// <summary>The stream got rows since.</summary>
+    public void Arrived()
+    {
+        lock (_lock)
+        {
+            _arrived.TrySetResult();
+        }
+    }
+
+    private Task Arrivals
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _arrived.Task;
+            }
+        }
+    }
+
+    /// <summary>Rows that were added behind those that were read, in the last shard or in new ones.</summary>
+    private async Task TakeArrivalsAsync(CancellationToken cancel)
+    {
+        lock (_lock)
+        {
+            _arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        var taken = await _queue.TakeShardsAsync(_stream!.Value, cancel, _shards.Length == 0 ? -1 : _shards.Max(cursor => cursor.Shard.Number));
+        lock (_lock)
+        {
+            foreach (var cursor in _shards)
+            {
+                cursor.GoOn();
+            }
+
+            foreach (var shard in taken)
+            {
+                _cursorOf.Add(shard.Id, new ShardCursor(shard));
+            }
+
+            _shards = [.. _shards, .. taken.Select(shard => _cursorOf[shard.Id])];
         }
     }
 
     /// <summary>The row's attempt is over and recorded, or there was none.</summary>
     public void Settle(Candidate candidate, DateTimeOffset? dueAt = null, bool givenBack = false)
     {
-        var cursor = _cursorOf[candidate.Shard.Id];
         lock (_lock)
         {
+            var cursor = _cursorOf[candidate.Shard.Id];
             if (givenBack)
             {
                 cursor.RewindTo(candidate.Address);
@@ -157,10 +221,11 @@ internal sealed class BroadcastFeed
         return [];
     }
 
-    /// <summary>Waits for what is in flight. True when something was, or was until a moment ago, so that another look is worth it.</summary>
+    /// <summary>Waits for what is in flight, or for more to arrive. True when something was, or was until a moment ago, so that another look is worth it.</summary>
     /// <param name="since">How many had settled before the last look.</param>
+    /// <param name="arrived">Ends the wait too.</param>
     /// <param name="cancel">Ends the wait.</param>
-    private async Task<bool> SettledAsync(long since, CancellationToken cancel)
+    private async Task<bool> SettledAsync(long since, Task arrived, CancellationToken cancel)
     {
         TaskCompletionSource? settled = null;
         lock (_lock)
@@ -180,7 +245,7 @@ internal sealed class BroadcastFeed
             // Not by WaitAsync, which goes by way of the thread pool: the simulator could not give the same twice.
             await using (cancel.UnsafeRegister(static (settled, cancel) => ((TaskCompletionSource)settled!).TrySetCanceled(cancel), settled))
             {
-                await settled.Task;
+                await (_stream is null ? settled.Task : await Task.WhenAny(settled.Task, arrived));
             }
         }
 
@@ -249,6 +314,9 @@ internal sealed class BroadcastFeed
                 _exhausted = _givenBack is null;
             }
         }
+
+        /// <summary>There may be more behind what was read, and uncertain rows to look at again. The caller holds the lock.</summary>
+        public void GoOn() => (_exhausted, UncertainRead) = (false, false);
 
         /// <summary>This row is to be read again. The caller holds the lock.</summary>
         public void RewindTo(AddressId address)

@@ -12,7 +12,7 @@ internal sealed partial class BroadcastLane
     {
         if (_slot is null)
         {
-            _slot = await work.Pool.RentAsync(ending.Token);
+            _slot = await work.Pool.RentAsync(ending.Token, work.IsStream);
             _sinceRented = 0;
         }
 

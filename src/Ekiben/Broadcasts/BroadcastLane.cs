@@ -10,16 +10,17 @@ namespace Ekiben.Broadcasts;
 /// <param name="Pool">The relay's connections.</param>
 /// <param name="Feed">Is told when a row's attempt is over.</param>
 /// <param name="Rows">Where rows come from.</param>
-/// <param name="Compiled">Makes messages.</param>
+/// <param name="Maker">Makes messages.</param>
 /// <param name="Messages">Where they are made.</param>
 /// <param name="Watch">Notices failures that are not the recipients'.</param>
 /// <param name="State">For people.</param>
 /// <param name="Rate">How many lanes there may be, and when that changes.</param>
 /// <param name="Clock">The clock.</param>
 /// <param name="Hold">Holds the broadcast with a sentence.</param>
+/// <param name="IsStream">Its rows are mails to one person, which go before broadcasts at the relay (ledger.md rule 25).</param>
 internal sealed record LaneWork(
-    SendQueue Queue, RelayPool Pool, BroadcastFeed Feed, UpcomingRows Rows, CompiledBroadcast Compiled, MessagePool Messages, FailureWatch Watch,
-    RunState State, RunRate Rate, TimeProvider Clock, Func<string, CancellationToken, Task<bool>> Hold);
+    SendQueue Queue, RelayPool Pool, BroadcastFeed Feed, UpcomingRows Rows, IMessageMaker Maker, MessagePool Messages, FailureWatch Watch,
+    RunState State, RunRate Rate, TimeProvider Clock, Func<string, CancellationToken, Task<bool>> Hold, bool IsStream = false);
 
 /// <summary>
 /// One of a run's lanes to the relay: takes a slot, and message by message exchanges the outcome of the last for the claim of the next.
@@ -66,6 +67,9 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     private int _notSent;
 
     private string _whyNotSent = "";
+
+    /// <summary>Somebody waits for a slot, and this lane sent what it may before it gives its own back.</summary>
+    private bool HadItsShare => work.Pool.ShareWhileOthersWait(FairShare, work.IsStream) is { } share && _sinceRented >= share;
 
     public async Task RunAsync()
     {
@@ -125,7 +129,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
             var wait = TimeSpan.Zero;
             try
             {
-                work.Compiled.Compose(candidate, date, message.Buffer, out wait);
+                work.Maker.Compose(candidate, date, message.Buffer, out wait);
                 work.Watch.Composed();
                 return message;
             }
@@ -218,7 +222,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     [AsyncMethodBuilder(typeof(PooledAsync<>))]
     private async ValueTask<ComposedMessage?> ClaimNextAsync(IRelayConnection connection)
     {
-        var mayChain = _nextMadeAt is null && connection.IsUsable && !ending.IsCancellationRequested && !(_sinceRented >= FairShare && work.Pool.IsContended);
+        var mayChain = _nextMadeAt is null && connection.IsUsable && !ending.IsCancellationRequested && !HadItsShare;
         if (mayChain && await NextAsync() is { } message)
         {
             _made = message;
@@ -270,7 +274,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     private void Begin(IRelayConnection connection, ComposedMessage message)
     {
         var candidate = message.Candidate;
-        connection.Begin(new OutgoingMessage(candidate.Shard.Site, work.Compiled.EnvelopeSender, candidate.Email, message.Buffer.Bytes));
+        connection.Begin(work.Maker.Envelope(candidate, message.Buffer.Bytes));
         _begun = message;
     }
 
@@ -289,7 +293,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         }
 
         var problem = work.Watch.Attempted(outcome);
-        var decision = RetryPolicy.Decide(outcome, claim.Attempt, claim.FirstAt, work.Clock.GetUtcNow(), candidate.Address.Value);
+        var decision = RetryPolicy.Decide(outcome, claim.Attempt, claim.FirstAt, work.Clock.GetUtcNow(), candidate.Address.Value, work.IsStream);
         if (decision.Suppress && work.Watch.RefusalsAreSuspect)
         {
             decision = decision with { Suppress = false };
@@ -300,7 +304,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
             await ExchangeAsync(null);
         }
 
-        (_outcomeOf, _outcome) = (candidate, new OutcomeRecord(candidate.Shard, candidate.Address, claim.Attempt, outcome, decision));
+        (_outcomeOf, _outcome) = (candidate, new OutcomeRecord(candidate.Shard, candidate.Address, claim.Attempt, outcome, decision) { Mailbox = candidate.Mail?.Mailbox });
         work.Messages.Return(message);
         if ((decision.Hold ?? problem) is { } reason)
         {
@@ -309,7 +313,8 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
             ending.Cancel();
         }
 
-        if (++_sinceRented >= FairShare && _begun is null && work.Pool.IsContended)
+        _sinceRented++;
+        if (_begun is null && HadItsShare)
         {
             await PauseAsync();
         }

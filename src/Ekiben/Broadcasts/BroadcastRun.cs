@@ -22,7 +22,7 @@ namespace Ekiben.Broadcasts;
 /// </summary>
 internal sealed partial class BroadcastRun(
     BroadcastId id, Database database, Audiences audiences, SendQueue queue, SendingRequirements requirements, RelayPools relays,
-    MessageComposer composer, DomainSigning domains, InstanceKey instanceKey, TimeProvider clock, ILogger<BroadcastRun> logger)
+    MessageComposer composer, DomainSigning domains, InstanceKey instanceKey, TimeProvider clock, ILogger<BroadcastRun> logger) : IRun
 {
     private Broadcast _broadcast = null!;
     private Site _site = null!;
@@ -38,6 +38,11 @@ internal sealed partial class BroadcastRun(
 
     /// <summary>Kept to the broadcast's by the worker, from the run's start to its end.</summary>
     public RunRate Rate { get; } = new();
+
+    /// <summary>A broadcast's audience is complete before it sends: nothing arrives.</summary>
+    public void Arrived()
+    {
+    }
 
     /// <param name="stop">Stop claiming: what is on the wire finishes and is recorded.</param>
     /// <param name="abort">Stop waiting for the relay too: what may have left becomes uncertain.</param>
@@ -238,60 +243,10 @@ internal sealed partial class BroadcastRun(
             return false;
         }
 
+        var pool = relays.For(_site);
         var feed = new BroadcastFeed(queue, shards, Rate, State, clock);
-        var lane = new LaneWork(
-            queue, relays.For(_site), feed, new UpcomingRows(), compiled, new MessagePool(), new FailureWatch(), State, Rate, clock, HoldOnceAsync);
-        return await SendRowsAsync(lane, stop, abort);
-    }
-
-    /// <summary>Still 6: the rows through the lanes. It knows of no database, so that the tests' simulator runs the same.</summary>
-    internal static async Task<bool> SendRowsAsync(LaneWork lane, CancellationToken stop, CancellationToken abort)
-    {
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var work = new List<Task> { ReadAheadAsync(lane.Feed, lane.Rows, ending) };
-        var lanes = new Task[lane.Pool.Relay.Connections];
-        // One that fails stops the others; each still records what it has on the wire.
-        while (work.Count > 0)
-        {
-            var changed = lane.Rate.Changed;
-            for (var number = 0; number < lane.Rate.LanesOf(lanes.Length) && !lane.Rows.IsOver && !ending.IsCancellationRequested; number++)
-            {
-                if (lanes[number] is null or { IsCompleted: true })
-                {
-                    work.Add(lanes[number] = new BroadcastLane(lane, number, ending, abort).RunAsync());
-                }
-            }
-
-            var first = await Task.WhenAny([.. work, changed]);
-            if (first != changed && work.Remove(first) && !first.IsCompletedSuccessfully)
-            {
-                ending.Cancel();
-                await Task.WhenAll(work).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-                await first;
-            }
-        }
-
-        return !ending.IsCancellationRequested;
-    }
-
-    /// <summary>Reads rows ahead of the lanes, a page at a time.</summary>
-    private static async Task ReadAheadAsync(BroadcastFeed feed, UpcomingRows rows, CancellationTokenSource ending)
-    {
-        try
-        {
-            await foreach (var page in feed.ReadPagesAsync(ending.Token))
-            {
-                await rows.AddAsync(page, ending.Token);
-            }
-        }
-        catch (OperationCanceledException) when (ending.IsCancellationRequested)
-        {
-            // Stopped: the lanes end by themselves.
-        }
-        finally
-        {
-            rows.Complete();
-        }
+        var work = new LaneWork(queue, pool, feed, new UpcomingRows(), compiled, new MessagePool(), new FailureWatch(), State, Rate, clock, HoldOnceAsync);
+        return await LaneCrew.RunAsync(work, pool.Relay.Connections, stop, abort);
     }
 
     /// <summary>7. Sent, or held because the receipt does not add up.</summary>

@@ -2,17 +2,20 @@ using System.Collections.Concurrent;
 using Ekiben.Delivery;
 using Ekiben.Domains;
 using Ekiben.Instances;
+using Ekiben.Mails;
 using Ekiben.Storage;
+using Ekiben.Web;
 
 namespace Ekiben.Broadcasts;
 
 /// <summary>
-/// Looks for work in the database and runs it: a <see cref="BroadcastRun"/> for each broadcast that is due or sending, and the rest of each
+/// Looks for work in the database and runs it: a <see cref="BroadcastRun"/> for each broadcast that is due or sending, a
+/// <see cref="MailRun"/> for each site with mails to one person, and the rest of each
 /// cancellation. Commands reach it through the database; the signal only makes it look sooner.
 /// </summary>
 internal sealed partial class BroadcastsWorker(
     EkibenOptions options, Database database, SendQueue queue, SendingRequirements requirements, Audiences audiences, RelayPools relays,
-    MessageComposer composer, DomainSigning domains, InstanceKey instanceKey, EngineSignal signal, InstanceGuard instance,
+    MessageComposer composer, MessageIds messageIds, PublicLinks links, DomainSigning domains, InstanceKey instanceKey, EngineSignal signal, InstanceGuard instance,
     IHostApplicationLifetime lifetime, TimeProvider clock, ILoggerFactory loggers)
     : BackgroundService
 {
@@ -105,6 +108,10 @@ internal sealed partial class BroadcastsWorker(
             if (wanted.TryGetValue(id, out var item))
             {
                 running.Run.Rate.Set(item.PerHour);
+                if (item.HasArrivals)
+                {
+                    running.Run.Arrived();
+                }
             }
 
             if (running.Task.IsCompleted && (clock.GetUtcNow() >= running.RestartAt || running.Task.IsCompletedSuccessfully))
@@ -138,8 +145,10 @@ internal sealed partial class BroadcastsWorker(
     private void Start(WorkItem item, CancellationToken abort, CancellationToken stopping)
     {
         var stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var run = new BroadcastRun(
-            item.Broadcast, database, audiences, queue, requirements, relays, composer, domains, instanceKey, clock, loggers.CreateLogger<BroadcastRun>());
+        IRun run = item.IsStream
+            ? new MailRun(item.Broadcast, database, queue, requirements, relays, domains, instanceKey, messageIds, links, clock)
+            : new BroadcastRun(
+                item.Broadcast, database, audiences, queue, requirements, relays, composer, domains, instanceKey, clock, loggers.CreateLogger<BroadcastRun>());
         run.Rate.Set(item.PerHour);
         var running = new Running(stop, run);
         _running[item.Broadcast] = running;
@@ -207,11 +216,11 @@ internal sealed partial class BroadcastsWorker(
         }
     }
 
-    private sealed class Running(CancellationTokenSource stop, BroadcastRun run)
+    private sealed class Running(CancellationTokenSource stop, IRun run)
     {
         public CancellationTokenSource Stop => stop;
 
-        public BroadcastRun Run => run;
+        public IRun Run => run;
 
         public Task Task { get; set; } = Task.CompletedTask;
 

@@ -6,7 +6,8 @@ namespace Ekiben.Broadcasts;
 /// Notices failures that are not the recipients' (ledger.md rule 24), over the last 200 attempts of one run: our own templates,
 /// our own standing with the receivers, or a relay that refuses everybody. Each ends in a sentence to hold the broadcast with.
 /// </summary>
-internal sealed class FailureWatch
+/// <param name="ofStream">Its rows are mails, each with a content of its own: one that cannot be made says nothing about the others.</param>
+internal sealed class FailureWatch(bool ofStream = false)
 {
     /// <summary>How many attempts are looked back on.</summary>
     private const int Window = 200;
@@ -55,7 +56,7 @@ internal sealed class FailureWatch
     {
         var failures = Interlocked.Increment(ref _renderFailures);
         var tried = failures + Interlocked.Read(ref _composed);
-        var tooMany = failures >= FewestRenderFailures && (failures > tried * MostRenderFailures || failures == tried);
+        var tooMany = !ofStream && failures >= FewestRenderFailures && (failures > tried * MostRenderFailures || failures == tried);
         return tooMany
             ? $"{failures} of {tried} messages could not be made, the last because: {reason}"
             : null;

@@ -174,7 +174,7 @@ internal sealed class ForgetfulQueue(SendQueue real) : SendQueue
 
     public override Task<bool> CompleteFreezeAsync(BroadcastId broadcast, CancellationToken cancel) => real.CompleteFreezeAsync(broadcast, cancel);
 
-    public override Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel) => real.TakeShardsAsync(broadcast, cancel);
+    public override Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel, int above = -1) => real.TakeShardsAsync(broadcast, cancel, above);
 
     public override Task<IReadOnlyList<Candidate>> ReadPendingAsync(TakenShard shard, AddressId after, int limit, CancellationToken cancel) =>
         real.ReadPendingAsync(shard, after, limit, cancel);

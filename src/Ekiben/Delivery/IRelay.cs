@@ -46,6 +46,9 @@ internal interface IRelayConnection : IAsyncDisposable
 /// <param name="Bytes">The message with CRLF line ends, not dot-stuffed.</param>
 internal readonly record struct OutgoingMessage(Storage.SiteId Site, string EnvelopeSender, string Recipient, ReadOnlyMemory<byte> Bytes)
 {
+    /// <summary>Further RCPT TO after the recipient, whose outcome is the message's; empty as a rule.</summary>
+    public IReadOnlyList<string> Copies { get; init; } = [];
+
     /// <summary>The bytes to read, not copied.</summary>
     public Stream AsStream() => System.Runtime.InteropServices.MemoryMarshal.TryGetArray(Bytes, out var array)
         ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)

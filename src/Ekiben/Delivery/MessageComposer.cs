@@ -106,8 +106,12 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 /// <summary>A broadcast ready to be made into messages; thread-safe.</summary>
 internal sealed class CompiledBroadcast(
     CompiledMessage message, BroadcastId broadcast, string fromEmail, DateTimeOffset renderClock, MessageIds messageIds, PublicLinks links,
-    bool tracks, string feedbackId, MessageSigner? signer, ComposePace pace)
+    bool tracks, string feedbackId, MessageSigner? signer, ComposePace pace) : IMessageMaker
 {
+    public Task<string?> PrepareAsync(IReadOnlyList<Candidate> page, CancellationToken cancel) => Task.FromResult<string?>(null);
+
+    public OutgoingMessage Envelope(Candidate candidate, ReadOnlyMemory<byte> bytes) => new(candidate.Shard.Site, EnvelopeSender, candidate.Email, bytes);
+
     /// <summary>The targets of its literal links, by number; none when links are not tracked.</summary>
     public IReadOnlyList<string> Links => message.Links;
 

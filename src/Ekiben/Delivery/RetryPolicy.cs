@@ -26,12 +26,15 @@ internal static class RetryPolicy
     /// <param name="firstAt">When its first attempt began.</param>
     /// <param name="now">Now.</param>
     /// <param name="spread">A number of the recipient's own, so that a crowd deferred together does not come back together.</param>
-    public static RetryDecision Decide(DeliveryOutcome outcome, int attempts, DateTimeOffset firstAt, DateTimeOffset now, long spread) => outcome switch
+    /// <param name="ofStream">It is a mail with a sender of its own: a refused sender stops this mail alone, and is tried again for a while.</param>
+    public static RetryDecision Decide(DeliveryOutcome outcome, int attempts, DateTimeOffset firstAt, DateTimeOffset now, long spread, bool ofStream = false) => outcome switch
     {
         DeliveryOutcome.Accepted => RetryDecision.Accept,
         DeliveryOutcome.Uncertain => new RetryDecision(RetryStep.MarkUncertain),
         DeliveryOutcome.NotSent => new RetryDecision(RetryStep.GiveBack),
         DeliveryOutcome.Deferred => Defer(attempts, firstAt, now, spread),
+
+        DeliveryOutcome.Refused { Phase: < SmtpPhase.Rcpt } when ofStream => Defer(attempts, firstAt, now, spread),
 
         // 5yz at MAIL speaks of the sender: no recipient is to blame, and the next would be refused too.
         DeliveryOutcome.Refused { Phase: < SmtpPhase.Rcpt } refused => new RetryDecision(RetryStep.GiveBack)

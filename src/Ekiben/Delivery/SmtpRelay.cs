@@ -57,7 +57,7 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
         public void Begin(in OutgoingMessage message)
         {
             Failpoints.Hit(Failpoint.BeforeMail);
-            smtp.Begin(new SmtpMessage(message.EnvelopeSender, message.Recipient, message.Bytes));
+            smtp.Begin(new SmtpMessage(message.EnvelopeSender, message.Recipient, message.Bytes) { Copies = message.Copies is { Count: > 0 } copies ? copies : null });
         }
 
         public ValueTask PrepareAsync(CancellationToken abort) => smtp.PrepareAsync(abort);

@@ -77,7 +77,7 @@ internal static class Unsubscribe
 
         await using var db = database.OpenEverySite();
         return await (
-            from b in db.Broadcasts
+            from b in db.Broadcasts.IgnoreQueryFilters()
             join site in db.Sites on b.SiteId equals site.Id
             join person in db.Subscribers on site.Id equals person.SiteId
             where b.Id == broadcast && person.Id == subscriber

@@ -31,13 +31,17 @@ internal sealed class MailboxRelay(MailboxStore store) : IRelay
             try
             {
                 var headers = await HeaderList.LoadAsync(message.AsStream(), CancellationToken.None);
-                await store.DeliverAsync(
-                    message.Site,
-                    message.EnvelopeSender,
-                    message.Recipient,
-                    headers["Subject"] ?? "",
-                    headers["Message-ID"]?.Trim('<', '>') ?? "",
-                    message.Bytes);
+                foreach (var recipient in (IEnumerable<string>)[message.Recipient, .. message.Copies ?? []])
+                {
+                    await store.DeliverAsync(
+                        message.Site,
+                        message.EnvelopeSender,
+                        recipient,
+                        headers["Subject"] ?? "",
+                        headers["Message-ID"]?.Trim('<', '>') ?? "",
+                        message.Bytes);
+                }
+
                 return new DeliveryOutcome.Accepted(new SmtpReply(250, "2.0.0", "stored"));
             }
             catch (SqliteException exception)

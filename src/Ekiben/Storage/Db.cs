@@ -6,6 +6,7 @@ using Ekiben.Events;
 using Ekiben.Feedback;
 using Ekiben.Fields;
 using Ekiben.Instances;
+using Ekiben.Mails;
 using Ekiben.Segments;
 using Ekiben.Sites;
 using Ekiben.Subscribers;
@@ -66,6 +67,13 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
 
     public DbSet<Broadcast> Broadcasts => Set<Broadcast>();
 
+    /// <summary>The sites' streams of mails, which <see cref="Broadcasts"/> leaves out: at most one a site.</summary>
+    public IQueryable<Broadcast> Streams => Set<Broadcast>().IgnoreQueryFilters().Where(stream => stream.IsStream && (EverySite || stream.SiteId == Site));
+
+    public DbSet<SingleMail> Mails => Set<SingleMail>();
+
+    public DbSet<MailContent> MailContents => Set<MailContent>();
+
     public DbSet<Approval> Approvals => Set<Approval>();
 
     public DbSet<RehearsalReport> Rehearsals => Set<RehearsalReport>();
@@ -104,8 +112,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             FROM recipients r
             JOIN broadcasts b ON b.id = r.broadcast_id
             LEFT JOIN replies p ON p.id = r.reply_id
-            WHERE r.address_id = {address.Value}
-              AND r.broadcast_id IN (SELECT newest.id FROM broadcasts newest WHERE newest.site_id = {Site.Value} ORDER BY newest.id DESC LIMIT {broadcasts})
+            WHERE r.address_id = {address.Value} AND NOT b.is_stream
+              AND r.broadcast_id IN (SELECT newest.id FROM broadcasts newest WHERE newest.site_id = {Site.Value} AND NOT newest.is_stream ORDER BY newest.id DESC LIMIT {broadcasts})
             ORDER BY r.broadcast_id DESC
             """).ToListAsync(cancel);
 
@@ -248,6 +256,20 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             broadcast.Property(b => b.Id).ValueGeneratedOnAdd();
             broadcast.HasIndex(b => new { b.SiteId, b.Status, b.Id });
             broadcast.HasIndex(b => b.Status);
+            broadcast.HasIndex(b => b.SiteId, "ix_broadcasts_stream").IsUnique().HasFilter("is_stream");
+            broadcast.HasQueryFilter(b => !b.IsStream && (EverySite || b.SiteId == Site));
+        });
+        model.Entity<MailContent>(content =>
+        {
+            content.ToTable("mail_contents");
+            content.HasIndex(c => new { c.SiteId, c.Digest }).IsUnique();
+        });
+        model.Entity<SingleMail>(mail =>
+        {
+            mail.ToTable("mails");
+            mail.HasIndex(m => new { m.SiteId, m.Id });
+            mail.HasIndex(m => m.AddressId);
+            mail.HasIndex(m => m.ContentId);
         });
         model.Entity<Approval>(approval =>
         {
@@ -296,7 +318,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         FilterBySite<Field>(model);
         FilterBySite<Segment>(model);
         FilterBySite<Layout>(model);
-        FilterBySite<Broadcast>(model);
+        FilterBySite<SingleMail>(model);
+        FilterBySite<MailContent>(model);
         FilterBySite<Approval>(model);
         FilterBySite<RehearsalReport>(model);
         FilterBySite<RateChange>(model);

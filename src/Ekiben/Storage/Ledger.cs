@@ -188,7 +188,7 @@ internal abstract class Ledger(TimeProvider clock)
                 Move(record.Shard, record.Address, row.State, RecipientState.Refused, row.Attempts, row.Resent, null, row.FirstAt, reply);
                 if (record.Decision.Suppress)
                 {
-                    SuppressAddress(record.Shard.Site, record.Address, reply);
+                    SuppressAddress(record.Shard.Site, record.Mailbox ?? record.Address, reply);
                 }
 
                 break;

@@ -46,7 +46,10 @@ internal abstract class SendQueue : IAsyncDisposable
     public abstract Task<bool> CompleteFreezeAsync(BroadcastId broadcast, CancellationToken cancel);
 
     /// <summary>Takes every shard of the broadcast that has a row left to move: epoch + 1, so that a former owner's claims touch nothing.</summary>
-    public abstract Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel);
+    /// <param name="broadcast">Whose.</param>
+    /// <param name="cancel">Gives up waiting.</param>
+    /// <param name="above">Only shards with a higher number: those that a stream got since.</param>
+    public abstract Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel, int above = -1);
 
     /// <summary>Pending rows of a shard in the order of their address ids, after <paramref name="after"/>.</summary>
     public abstract Task<IReadOnlyList<Candidate>> ReadPendingAsync(TakenShard shard, AddressId after, int limit, CancellationToken cancel);
@@ -94,6 +97,12 @@ internal abstract class SendQueue : IAsyncDisposable
 /// <param name="PerHour">Its rate as it is now; null = none.</param>
 internal sealed record WorkItem(BroadcastId Broadcast, BroadcastStatus Status, DateTimeOffset? NotBefore, int? PerHour)
 {
+    /// <summary>A stream with mails that may move.</summary>
+    public bool IsStream { get; init; }
+
+    /// <summary>Of a stream: some of them were never tried.</summary>
+    public bool HasArrivals { get; init; }
+
     public bool IsDue(DateTimeOffset now) => NotBefore is null || NotBefore <= now;
 }
 
@@ -107,7 +116,11 @@ internal enum FreezeStep
 }
 
 /// <summary>A range of address ids of one broadcast, owned under an epoch.</summary>
-internal sealed record TakenShard(ShardId Id, BroadcastId Broadcast, SiteId Site, int Number, AddressId First, AddressId Last, int Epoch);
+internal sealed record TakenShard(ShardId Id, BroadcastId Broadcast, SiteId Site, int Number, AddressId First, AddressId Last, int Epoch)
+{
+    /// <summary>Its rows are mails to one person: their address ids are ids of mails (rule 25).</summary>
+    public bool IsStream { get; init; }
+}
 
 /// <summary>A row that could be claimed, with what is needed to make its message.</summary>
 internal sealed record Candidate
@@ -139,13 +152,53 @@ internal sealed record Candidate
     public required string Fields { get; init; }
 
     public required IReadOnlyList<string> Tags { get; init; }
+
+    /// <summary>What a row of a stream brings itself; null for a recipient of a broadcast.</summary>
+    public MailRow? Mail { get; init; }
+}
+
+/// <summary>A mail to one person, as its stream reads it (rule 25).</summary>
+internal sealed record MailRow
+{
+    /// <summary>Whose mailbox it is; null when its row is gone.</summary>
+    public required AddressId? Mailbox { get; init; }
+
+    /// <summary>Null when it was erased with its person.</summary>
+    public required long? Content { get; init; }
+
+    /// <summary>JSON object; null = none.</summary>
+    public required string? Personalizations { get; init; }
+
+    public required bool IsTransactional { get; init; }
+
+    /// <summary>Bare addresses with commas between; null = none.</summary>
+    public required string? Cc { get; init; }
+
+    public required string? Bcc { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Set once its content was looked up, before a lane makes the message.</summary>
+    public Mails.CompiledMail? Compiled { get; set; }
+
+    /// <summary>Why the message cannot be made, found while it was compiled.</summary>
+    public string? Fault { get; set; }
+
+    /// <summary>Further recipients that are left after suppressions.</summary>
+    public IReadOnlyList<Ekiben.Mail.EmailAddress> VisibleCopies { get; set; } = [];
+
+    public IReadOnlyList<Ekiben.Mail.EmailAddress> BlindCopies { get; set; } = [];
 }
 
 /// <summary>What a connection brings to the ledger between two messages; either part may be missing.</summary>
 internal readonly record struct Exchange(OutcomeRecord? Outcome, ClaimRequest? Claim, RenderFailure? Failure = null);
 
 /// <summary>What came of the attempt with this number on this row.</summary>
-internal readonly record struct OutcomeRecord(TakenShard Shard, AddressId Address, int Attempt, DeliveryOutcome Outcome, RetryDecision Decision);
+internal readonly record struct OutcomeRecord(TakenShard Shard, AddressId Address, int Attempt, DeliveryOutcome Outcome, RetryDecision Decision)
+{
+    /// <summary>The address that a refusal can suppress, where the row is a mail's and has its own id for an address; null = the row's.</summary>
+    public AddressId? Mailbox { get; init; }
+}
 
 /// <summary>Asks for one row. <paramref name="FirstAt"/> is the Date that its message carries if this is its first attempt.</summary>
 internal readonly record struct ClaimRequest(TakenShard Shard, AddressId Address, int AttemptsSeen, DateTimeOffset FirstAt);

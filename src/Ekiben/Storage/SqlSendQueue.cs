@@ -15,6 +15,8 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
         WHERE broadcast_id = @broadcast AND address_id BETWEEN @first AND @last AND state IN (0, 2)
         """;
 
+    private const string MailColumns = ", m.address_id, m.content_id, m.personalizations, CASE WHEN m.is_transactional THEN 1 ELSE 0 END, m.cc, m.bcc, COALESCE(m.created_at, 0)";
+
     public override string? Blind => writer.Blind;
 
     public override async Task<IReadOnlyList<WorkItem>> ReadWorkAsync(CancellationToken cancel)
@@ -25,10 +27,15 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
             SELECT b.id, b.status,
                    CASE WHEN b.status = 'scheduled' THEN {Greatest}(COALESCE(b.send_at, 0), COALESCE(
                        (SELECT a.effective_at FROM approvals a WHERE a.broadcast_id = b.id AND a.revoked_at IS NULL ORDER BY a.id DESC LIMIT 1), 0)) END,
-                   b.batch_size_per_hour
-            FROM broadcasts b WHERE b.status IN ('scheduled', 'sending')
+                   b.batch_size_per_hour, 0, 0
+            FROM broadcasts b WHERE b.status IN ('scheduled', 'sending') AND NOT b.is_stream
             UNION ALL
-            SELECT b.id, b.status, CAST(NULL AS bigint), CAST(NULL AS integer) FROM broadcasts b
+            SELECT b.id, b.status, CAST(NULL AS bigint), b.batch_size_per_hour, 1, MAX(CASE WHEN sh.pending > 0 THEN 1 ELSE 0 END)
+            FROM broadcasts b JOIN shards sh ON sh.broadcast_id = b.id
+            WHERE b.is_stream AND b.status = 'sending' AND sh.pending + sh.sending + sh.deferred + sh.uncertain > 0
+            GROUP BY b.id, b.status, b.batch_size_per_hour
+            UNION ALL
+            SELECT b.id, b.status, CAST(NULL AS bigint), CAST(NULL AS integer), 0, 0 FROM broadcasts b
             WHERE b.status = 'canceled' AND b.started_at IS NOT NULL
               AND (b.frozen_at IS NULL OR EXISTS (SELECT 1 FROM shards sh WHERE sh.broadcast_id = b.id AND sh.pending + sh.deferred > 0))
             """;
@@ -40,7 +47,11 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
                 new BroadcastId(reader.GetInt64(0)),
                 BroadcastTransitions.FromWord(reader.GetString(1)),
                 reader.IsDBNull(2) ? null : Times.FromStored(reader.GetInt64(2)),
-                reader.IsDBNull(3) ? null : reader.GetInt32(3)));
+                reader.IsDBNull(3) ? null : reader.GetInt32(3))
+            {
+                IsStream = reader.GetInt32(4) == 1,
+                HasArrivals = reader.GetInt32(5) == 1,
+            });
         }
 
         return work;
@@ -109,15 +120,17 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
         return recovered;
     });
 
-    public override Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel) =>
+    public override Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel, int above = -1) =>
         writer.WriteAsync<IReadOnlyList<TakenShard>>(ledger =>
         {
             var command = ledger.Prepared("""
                 UPDATE shards SET epoch = epoch + 1
-                WHERE broadcast_id = @broadcast AND pending + sending + deferred + uncertain > 0
-                RETURNING id, number, first_address, last_address, epoch, (SELECT b.site_id FROM broadcasts b WHERE b.id = broadcast_id)
+                WHERE broadcast_id = @broadcast AND number > @above AND pending + sending + deferred + uncertain > 0
+                RETURNING id, number, first_address, last_address, epoch, (SELECT b.site_id FROM broadcasts b WHERE b.id = broadcast_id),
+                    (SELECT CASE WHEN b.is_stream THEN 1 ELSE 0 END FROM broadcasts b WHERE b.id = broadcast_id)
                 """);
             command.Set("@broadcast", broadcast.Value);
+            command.Set("@above", above);
             ledger.Around(Failpoint.BeforeTakeShardsCommit, Failpoint.AfterTakeShardsCommit);
             var shards = new List<TakenShard>();
             using var reader = command.ExecuteReader();
@@ -130,7 +143,8 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
                     reader.GetInt32(1),
                     new AddressId(reader.GetInt64(2)),
                     new AddressId(reader.GetInt64(3)),
-                    reader.GetInt32(4)));
+                    reader.GetInt32(4))
+                { IsStream = reader.GetInt32(6) == 1 });
             }
 
             shards.Sort((a, b) => a.Number.CompareTo(b.Number));
@@ -293,9 +307,9 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
             SELECT r.address_id, r.subscriber_id, r.attempts, r.first_at, COALESCE(a.normalised, ''), COALESCE(s.uuid, ''), s.first_name, s.last_name,
                NULLIF(s.fields, @none),
                (SELECT {JoinedTagNames} FROM subscriber_tags st JOIN tags t ON t.id = st.tag_id
-               WHERE st.subscriber_id = r.subscriber_id AND t.discarded_at IS NULL)
+               WHERE st.subscriber_id = r.subscriber_id AND t.discarded_at IS NULL){(shard.IsStream ? MailColumns : "")}
             FROM recipients r
-            LEFT JOIN addresses a ON a.id = r.address_id
+            {(shard.IsStream ? "LEFT JOIN mails m ON m.id = r.address_id LEFT JOIN addresses a ON a.id = m.address_id" : "LEFT JOIN addresses a ON a.id = r.address_id")}
             LEFT JOIN subscribers s ON s.id = r.subscriber_id
             WHERE r.broadcast_id = @broadcast AND r.address_id BETWEEN @first AND @last {condition} ORDER BY r.address_id LIMIT @limit
             """;
@@ -329,5 +343,17 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
         LastName = reader.IsDBNull(7) ? null : reader.GetString(7),
         Fields = reader.IsDBNull(8) ? Candidate.NoFields : reader.GetString(8),
         Tags = reader.IsDBNull(9) ? [] : reader.GetString(9).Split('\u001f'),
+        Mail = shard.IsStream ? ReadMail(reader) : null,
+    };
+
+    private static MailRow ReadMail(DbDataReader reader) => new()
+    {
+        Mailbox = reader.IsDBNull(10) ? null : new AddressId(reader.GetInt64(10)),
+        Content = reader.IsDBNull(11) ? null : reader.GetInt64(11),
+        Personalizations = reader.IsDBNull(12) ? null : reader.GetString(12),
+        IsTransactional = reader.GetInt32(13) == 1,
+        Cc = reader.IsDBNull(14) ? null : reader.GetString(14),
+        Bcc = reader.IsDBNull(15) ? null : reader.GetString(15),
+        CreatedAt = Times.FromStored(reader.GetInt64(16)),
     };
 }

@@ -38,6 +38,7 @@ internal sealed class Erasure(Db db, SiteId site, Actor actor, DateTimeOffset no
             suppression.Detail = null;
         }
 
+        await EraseMailsAsync(address.Id, cancel);
         await ErasedRows.SettleAsync(db, site, address.Id, now, cancel);
         foreach (var person in people)
         {
@@ -46,5 +47,15 @@ internal sealed class Erasure(Db db, SiteId site, Actor actor, DateTimeOffset no
 
         await db.SaveChangesAsync(cancel);
         return true;
+    }
+
+    /// <summary>What mails to the person said goes: programs write names and numbers into them. That there were mails stays.</summary>
+    private async Task EraseMailsAsync(AddressId address, CancellationToken cancel)
+    {
+        var contents = await db.Mails.Where(mail => mail.AddressId == address && mail.ContentId != null).Select(mail => mail.ContentId!.Value).Distinct().ToListAsync(cancel);
+        await db.Mails.Where(mail => mail.AddressId == address).ExecuteUpdateAsync(
+            set => set.SetProperty(mail => mail.ContentId, (long?)null).SetProperty(mail => mail.Personalizations, (string?)null)
+                .SetProperty(mail => mail.Cc, (string?)null).SetProperty(mail => mail.Bcc, (string?)null), cancel);
+        await db.MailContents.Where(content => contents.Contains(content.Id) && !db.Mails.Any(mail => mail.ContentId == content.Id)).ExecuteDeleteAsync(cancel);
     }
 }

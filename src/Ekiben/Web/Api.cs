@@ -3,6 +3,7 @@ using Ekiben.Events;
 using Ekiben.Experimental;
 using Ekiben.Fields;
 using Ekiben.Mailbox;
+using Ekiben.Mails;
 using Ekiben.Segments;
 using Ekiben.Sites;
 using Ekiben.Stats;
@@ -54,6 +55,7 @@ internal static class Api
         bento.MapBentoSearch();
         bento.MapBentoCommands();
         bento.MapBentoEvents();
+        bento.MapBentoMails();
         bento.MapBentoTags();
         bento.MapBentoFields();
         bento.MapBentoSegments();

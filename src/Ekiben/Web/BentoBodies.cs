@@ -55,6 +55,13 @@ internal sealed record EventsBody(IReadOnlyList<EventBody> Events);
 /// <summary>Something that a person did.</summary>
 internal sealed record EventBody(string Type, string Email, JsonElement? Fields, JsonElement? Details, string? Date);
 
+/// <summary>Of <c>POST /batch/emails</c>; <c>transactional</c> here is for all.</summary>
+internal sealed record EmailsBody(IReadOnlyList<EmailBody> Emails, bool? Transactional);
+
+/// <summary>One mail to one person; <c>from</c> is an author of the site, personalizations are variables of its Liquid.</summary>
+internal sealed record EmailBody(
+    JsonElement To, JsonElement? From, string Subject, string? HtmlBody, string? TextBody, bool? Transactional, JsonElement? Personalizations, JsonElement? Cc, JsonElement? Bcc);
+
 /// <summary>Of the routes that make or delete a tag.</summary>
 internal sealed record TagBody(NameBody Tag);
 

@@ -18,6 +18,9 @@ internal static class RequestLimits
 
     public const int MaxEvents = 1000;
 
+    /// <summary>Documents say 60, clients split at 100.</summary>
+    public const int MaxEmails = 100;
+
     public const int MaxCommands = 100;
 
     /// <summary>JSON nesting.</summary>

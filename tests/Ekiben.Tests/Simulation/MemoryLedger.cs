@@ -85,7 +85,7 @@ internal sealed class MemoryLedger(SimulatedTime time, Random random, IReadOnlyL
         return completes;
     });
 
-    public override Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel) => Commit(() =>
+    public override Task<IReadOnlyList<TakenShard>> TakeShardsAsync(BroadcastId broadcast, CancellationToken cancel, int above = -1) => Commit(() =>
     {
         var taken = new List<TakenShard>();
         foreach (var shard in Find(broadcast).Shards)

@@ -33,9 +33,9 @@ internal sealed class SimulatedRun(MemoryLedger ledger, SimulatedBroadcast broad
 
         var feed = new BroadcastFeed(ledger, shards, rate, _state, time);
         var lane = new LaneWork(
-            ledger, pool, feed, new UpcomingRows(), SimulatedMessage.Of(id, time), new MessageBuffers(), new FailureWatch(), _state, rate, time,
+            ledger, pool, feed, new UpcomingRows(), SimulatedMessage.Of(id, time), new MessagePool(), new FailureWatch(), _state, rate, time,
             (reason, cancel) => _held ??= ledger.HoldAsync(id, reason, cancel));
-        if (await BroadcastRun.SendRowsAsync(lane, stop, abort)
+        if (await LaneCrew.RunAsync(lane, lane.Pool.Relay.Connections, stop, abort)
             && await ledger.CloseAsync(id, stop) is { } problem
             && await ledger.HoldAsync(id, problem, stop))
         {

@@ -125,7 +125,7 @@ internal sealed class PostgresLedger(NpgsqlConnection connection, TimeProvider c
     protected override void SuppressAddress(SiteId site, AddressId address, SmtpReply? reply)
     {
         // Later claims of this group must see it as they would see a stored one.
-        foreach (var (_, known) in _rows.Where(row => row.Key.Address == address.Value))
+        foreach (var known in _rows.Values.Where(row => row.Mailbox == address.Value))
         {
             known.Unreachable = true;
         }
@@ -203,12 +203,14 @@ internal sealed class PostgresLedger(NpgsqlConnection connection, TimeProvider c
         batch.BatchCommands.Add(Command("SELECT id, epoch FROM shards WHERE id = ANY($1)", shards));
         batch.BatchCommands.Add(Command("""
             SELECT r.broadcast_id, r.address_id, r.state, r.attempts, r.resent, r.not_before, r.first_at, b.status, b.uncertain_policy, b.batch_size_per_hour,
-                   s.id IS NULL OR s.unsubscribed_at IS NOT NULL
-                   OR EXISTS (SELECT 1 FROM suppressions p WHERE p.site_id = b.site_id AND p.address_id = r.address_id)
+                   s.id IS NULL OR (s.unsubscribed_at IS NOT NULL AND NOT COALESCE(m.is_transactional, FALSE))
+                   OR EXISTS (SELECT 1 FROM suppressions p WHERE p.site_id = b.site_id AND p.address_id = COALESCE(m.address_id, r.address_id)),
+                   COALESCE(m.address_id, r.address_id)
             FROM unnest($1, $2) AS k (broadcast_id, address_id)
             JOIN recipients r ON r.broadcast_id = k.broadcast_id AND r.address_id = k.address_id
             JOIN broadcasts b ON b.id = r.broadcast_id
             LEFT JOIN subscribers s ON s.id = r.subscriber_id
+            LEFT JOIN mails m ON b.is_stream AND m.id = r.address_id
             """, [.. keys.Select(key => key.Broadcast)], [.. keys.Select(key => key.Address)]));
     }
 
@@ -246,6 +248,7 @@ internal sealed class PostgresLedger(NpgsqlConnection connection, TimeProvider c
                 Holds = reader.GetString(8) == "hold",
                 PerHour = reader.IsDBNull(9) ? null : reader.GetInt32(9),
                 Unreachable = reader.GetBoolean(10),
+                Mailbox = reader.GetInt64(11),
             };
         }
     }
@@ -292,5 +295,8 @@ internal sealed class PostgresLedger(NpgsqlConnection connection, TimeProvider c
         public required int? PerHour { get; init; }
 
         public required bool Unreachable { get; set; }
+
+        /// <summary>The id of its address, also where the row's own is a mail's.</summary>
+        public required long Mailbox { get; init; }
     }
 }

@@ -23,7 +23,7 @@ internal sealed class SqliteFastPath(SqliteConnection connection) : IDisposable
 
     private readonly SqliteStatement _isPlain = new(connection, """
         SELECT EXISTS (SELECT 1 FROM broadcasts b JOIN shards sh ON sh.broadcast_id = b.id
-                       WHERE sh.id = ?1 AND b.id = ?2 AND b.status = 'sending' AND b.batch_size_per_hour IS NULL AND sh.epoch = ?3)
+                       WHERE sh.id = ?1 AND b.id = ?2 AND b.status = 'sending' AND b.batch_size_per_hour IS NULL AND NOT b.is_stream AND sh.epoch = ?3)
         """);
 
     private readonly SqliteStatement _count = new(connection, """

@@ -110,11 +110,12 @@ internal sealed class SqliteLedger(SqliteConnection connection, TimeProvider clo
     {
         var query = Prepared("""
             SELECT r.state, r.attempts, r.resent, r.not_before, r.first_at, b.status, b.batch_size_per_hour, sh.epoch,
-                   COALESCE(s.unsubscribed_at, CASE WHEN s.id IS NULL THEN 0 END) IS NOT NULL
-                   OR EXISTS (SELECT 1 FROM suppressions p WHERE p.site_id = b.site_id AND p.address_id = r.address_id)
+                   s.id IS NULL OR (s.unsubscribed_at IS NOT NULL AND NOT COALESCE(m.is_transactional, 0))
+                   OR EXISTS (SELECT 1 FROM suppressions p WHERE p.site_id = b.site_id AND p.address_id = COALESCE(m.address_id, r.address_id))
             FROM recipients r
             JOIN broadcasts b ON b.id = r.broadcast_id
             JOIN shards sh ON sh.id = @shard
+            LEFT JOIN mails m ON b.is_stream AND m.id = r.address_id
             LEFT JOIN subscribers s ON s.id = r.subscriber_id
             WHERE r.broadcast_id = @broadcast AND r.address_id = @address
             """);

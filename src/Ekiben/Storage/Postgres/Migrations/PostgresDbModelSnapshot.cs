@@ -438,6 +438,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnName("inclusive_tags")
                         .UseCollation("C");
 
+                    b.Property<bool>("IsStream")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_stream");
+
                     b.Property<string>("LayoutHtml")
                         .HasColumnType("text")
                         .HasColumnName("layout_html")
@@ -534,6 +538,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.HasIndex("Status");
 
                     b.HasIndex("SiteId", "Status", "Id");
+
+                    b.HasIndex(new[] { "SiteId" }, "ix_broadcasts_stream")
+                        .IsUnique()
+                        .HasFilter("is_stream");
 
                     b.ToTable("broadcasts", (string)null);
                 });
@@ -937,6 +945,132 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.HasKey("Id");
 
                     b.ToTable("instance", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Mails.MailContent", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Content")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("content")
+                        .UseCollation("C");
+
+                    b.Property<byte[]>("Digest")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("digest");
+
+                    b.Property<string>("FromEmail")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("from_email")
+                        .UseCollation("C");
+
+                    b.Property<string>("FromName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("from_name")
+                        .UseCollation("C");
+
+                    b.Property<string>("PreviewText")
+                        .HasColumnType("text")
+                        .HasColumnName("preview_text")
+                        .UseCollation("C");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.Property<string>("Subject")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("subject")
+                        .UseCollation("C");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("type")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SiteId", "Digest")
+                        .IsUnique();
+
+                    b.ToTable("mail_contents", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Mails.SingleMail", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("AddressId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("address_id");
+
+                    b.Property<string>("Bcc")
+                        .HasColumnType("text")
+                        .HasColumnName("bcc")
+                        .UseCollation("C");
+
+                    b.Property<string>("Cc")
+                        .HasColumnType("text")
+                        .HasColumnName("cc")
+                        .UseCollation("C");
+
+                    b.Property<long?>("ContentId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("content_id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("created_by")
+                        .UseCollation("C");
+
+                    b.Property<bool>("IsTransactional")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_transactional");
+
+                    b.Property<string>("Personalizations")
+                        .HasColumnType("text")
+                        .HasColumnName("personalizations")
+                        .UseCollation("C");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.Property<long>("SubscriberId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("subscriber_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("AddressId");
+
+                    b.HasIndex("ContentId");
+
+                    b.HasIndex("SiteId", "Id");
+
+                    b.ToTable("mails", (string)null);
                 });
 
             modelBuilder.Entity("Ekiben.Segments.Segment", b =>

@@ -395,6 +395,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("inclusive_tags");
 
+                    b.Property<bool>("IsStream")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_stream");
+
                     b.Property<string>("LayoutHtml")
                         .HasColumnType("TEXT")
                         .HasColumnName("layout_html");
@@ -482,6 +486,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.HasIndex("Status");
 
                     b.HasIndex("SiteId", "Status", "Id");
+
+                    b.HasIndex(new[] { "SiteId" }, "ix_broadcasts_stream")
+                        .IsUnique()
+                        .HasFilter("is_stream");
 
                     b.ToTable("broadcasts", (string)null);
                 });
@@ -846,6 +854,118 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.HasKey("Id");
 
                     b.ToTable("instance", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Mails.MailContent", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Content")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("content");
+
+                    b.Property<byte[]>("Digest")
+                        .IsRequired()
+                        .HasColumnType("BLOB")
+                        .HasColumnName("digest");
+
+                    b.Property<string>("FromEmail")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("from_email");
+
+                    b.Property<string>("FromName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("from_name");
+
+                    b.Property<string>("PreviewText")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("preview_text");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.Property<string>("Subject")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("subject");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("type");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SiteId", "Digest")
+                        .IsUnique();
+
+                    b.ToTable("mail_contents", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Mails.SingleMail", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("AddressId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("address_id");
+
+                    b.Property<string>("Bcc")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("bcc");
+
+                    b.Property<string>("Cc")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cc");
+
+                    b.Property<long?>("ContentId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("content_id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_by");
+
+                    b.Property<bool>("IsTransactional")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_transactional");
+
+                    b.Property<string>("Personalizations")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("personalizations");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.Property<long>("SubscriberId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("subscriber_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("AddressId");
+
+                    b.HasIndex("ContentId");
+
+                    b.HasIndex("SiteId", "Id");
+
+                    b.ToTable("mails", (string)null);
                 });
 
             modelBuilder.Entity("Ekiben.Segments.Segment", b =>
