@@ -7,6 +7,7 @@ using Ekiben.Domains;
 using Ekiben.Feedback;
 using Ekiben.Instances;
 using Ekiben.Mailbox;
+using Ekiben.Sequences;
 using Ekiben.Storage;
 using Ekiben.Storage.Postgres;
 using Ekiben.Storage.Sqlite;
@@ -115,6 +116,8 @@ internal static class EkibenBuilder
         services.AddSingleton<BroadcastActions>();
         services.AddSingleton<BroadcastsWorker>();
         services.AddHostedService(provider => provider.GetRequiredService<BroadcastsWorker>());
+        services.AddSingleton<SequencesWorker>();
+        services.AddHostedService(provider => provider.GetRequiredService<SequencesWorker>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
 
         // Delivery

@@ -207,5 +207,10 @@ internal sealed class MailItemReader(Site site, InstanceKey instanceKey, IReadOn
         return written.EndsWith('>') && written.LastIndexOf('<') is >= 0 and var open ? written[(open + 1)..^1] : written;
     }
 
+    /// <summary>The addresses under a name as they are stored; null when there are none or one is wrong.</summary>
+    public static string? Joined(JsonElement item, string name, out string? error) => TryReadAddresses(item, name, out var addresses, out error) ? Joined(addresses) : null;
+
+    public static string? Joined(JsonElement item, string name) => Joined(item, name, out _);
+
     private static string? Joined(List<EmailAddress> addresses) => addresses.Count == 0 ? null : string.Join(',', addresses.Select(address => address.Mailbox));
 }

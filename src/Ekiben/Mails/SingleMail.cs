@@ -24,6 +24,9 @@ internal sealed class SingleMail : ISiteOwned
     /// <summary>JSON object: variables of its templates. Null = none, or erased.</summary>
     public string? Personalizations { get; set; }
 
+    /// <summary>The step of a sequence that it is: once for a person. Null = a program asked for it.</summary>
+    public long? StepId { get; set; }
+
     /// <summary>Goes to people who unsubscribed too; never to suppressed addresses.</summary>
     public bool IsTransactional { get; set; }
 

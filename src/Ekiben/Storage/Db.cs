@@ -8,6 +8,7 @@ using Ekiben.Fields;
 using Ekiben.Instances;
 using Ekiben.Mails;
 using Ekiben.Segments;
+using Ekiben.Sequences;
 using Ekiben.Sites;
 using Ekiben.Subscribers;
 using Ekiben.Suppressions;
@@ -71,6 +72,12 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
     public IQueryable<Broadcast> Streams => Set<Broadcast>().IgnoreQueryFilters().Where(stream => stream.IsStream && (EverySite || stream.SiteId == Site));
 
     public DbSet<SingleMail> Mails => Set<SingleMail>();
+
+    public DbSet<Sequence> Sequences => Set<Sequence>();
+
+    public DbSet<SequenceStep> SequenceSteps => Set<SequenceStep>();
+
+    public DbSet<Enrolment> Enrolments => Set<Enrolment>();
 
     public DbSet<MailContent> MailContents => Set<MailContent>();
 
@@ -155,6 +162,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         configuration.Properties<RelayTls>().HaveConversion<WordConverter<RelayTls>>();
         configuration.Properties<ReactionKind>().HaveConversion<WordConverter<ReactionKind>>();
         configuration.Properties<SuppressionReason>().HaveConversion<WordConverter<SuppressionReason>>();
+        configuration.Properties<DelayUnit>().HaveConversion<WordConverter<DelayUnit>>();
+        configuration.Properties<EnrolmentState>().HaveConversion<WordConverter<EnrolmentState>>();
     }
 
     protected override void OnModelCreating(ModelBuilder model)
@@ -270,6 +279,25 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             mail.HasIndex(m => new { m.SiteId, m.Id });
             mail.HasIndex(m => m.AddressId);
             mail.HasIndex(m => m.ContentId);
+            mail.HasIndex(m => new { m.StepId, m.SubscriberId }, "ix_mails_step").IsUnique().HasFilter("step_id IS NOT NULL");
+        });
+        model.Entity<Sequence>(sequence =>
+        {
+            sequence.ToTable("sequences");
+            sequence.HasIndex(s => s.PublicId).IsUnique();
+            sequence.HasIndex(s => new { s.SiteId, s.Id });
+        });
+        model.Entity<SequenceStep>(step =>
+        {
+            step.ToTable("sequence_steps");
+            step.HasIndex(s => new { s.SequenceId, s.Position }).IsUnique();
+            step.Ignore(s => s.Template);
+        });
+        model.Entity<Enrolment>(enrolment =>
+        {
+            enrolment.ToTable("enrolments");
+            enrolment.HasIndex(e => new { e.SequenceId, e.SubscriberId }).IsUnique();
+            enrolment.HasIndex(e => new { e.State, e.DueAt });
         });
         model.Entity<Approval>(approval =>
         {
@@ -320,6 +348,9 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         FilterBySite<Layout>(model);
         FilterBySite<SingleMail>(model);
         FilterBySite<MailContent>(model);
+        FilterBySite<Sequence>(model);
+        FilterBySite<SequenceStep>(model);
+        FilterBySite<Enrolment>(model);
         FilterBySite<Approval>(model);
         FilterBySite<RehearsalReport>(model);
         FilterBySite<RateChange>(model);

@@ -60,6 +60,9 @@ internal sealed class SubscriberImport
         private readonly DbCommand _restoreTag;
         private readonly DbCommand _tagOn;
         private readonly DbCommand _tagOff;
+        private readonly DbCommand _findSequences;
+        private readonly DbCommand _enrol;
+        private List<(string Tag, long Sequence)>? _enrolling;
         private readonly DbCommand _addField;
 
         public Statements(DbTransaction transaction, SiteId site, DateTimeOffset now)
@@ -91,6 +94,11 @@ internal sealed class SubscriberImport
             _restoreTag = Prepare("UPDATE tags SET discarded_at = NULL WHERE id = @id", "@id");
             _tagOn = Prepare("INSERT INTO subscriber_tags (tag_id, subscriber_id) VALUES (@tag, @subscriber) ON CONFLICT DO NOTHING", "@tag", "@subscriber");
             _tagOff = Prepare("DELETE FROM subscriber_tags WHERE tag_id = @tag AND subscriber_id = @subscriber", "@tag", "@subscriber");
+            _findSequences = Prepare("SELECT enrol_tag, id FROM sequences WHERE site_id = @site AND enrol_tag IS NOT NULL", "@site");
+            _enrol = Prepare("""
+                INSERT INTO enrolments (site_id, sequence_id, subscriber_id, position, state, since_at) VALUES (@site, @sequence, @subscriber, 0, 'active', @now)
+                ON CONFLICT DO NOTHING
+                """, "@site", "@sequence", "@subscriber", "@now");
             _addField = Prepare(
                 "INSERT INTO fields (site_id, key, name, created_at) VALUES (@site, @key, @name, @now) ON CONFLICT DO NOTHING", "@site", "@key", "@name", "@now");
         }
@@ -108,7 +116,10 @@ internal sealed class SubscriberImport
 
             foreach (var tag in record.AddTags)
             {
-                Run(_tagOn, TagId(tag, make: true)!.Value, subscriber);
+                if (Run(_tagOn, TagId(tag, make: true)!.Value, subscriber) > 0)
+                {
+                    Enrol(tag, subscriber);
+                }
             }
 
             foreach (var tag in record.RemoveTags)
@@ -266,10 +277,30 @@ internal sealed class SubscriberImport
             }
         }
 
-        private static void Run(DbCommand command, params ReadOnlySpan<object?> values)
+        /// <summary>Whoever gets a tag that a sequence waits for is enrolled in the same transaction, once for each.</summary>
+        private void Enrol(string tag, long subscriber)
+        {
+            if (_enrolling is null)
+            {
+                _enrolling = [];
+                Bind(_findSequences, _site.Value);
+                using var found = _findSequences.ExecuteReader();
+                while (found.Read())
+                {
+                    _enrolling.Add((found.GetString(0), found.GetInt64(1)));
+                }
+            }
+
+            foreach (var (_, sequence) in _enrolling.Where(one => one.Tag == Words.AsciiLower(tag)))
+            {
+                Run(_enrol, _site.Value, sequence, subscriber, _now.ToStored());
+            }
+        }
+
+        private static int Run(DbCommand command, params ReadOnlySpan<object?> values)
         {
             Bind(command, values);
-            command.ExecuteNonQuery();
+            return command.ExecuteNonQuery();
         }
 
         private static long Add(DbCommand command, params ReadOnlySpan<object?> values)

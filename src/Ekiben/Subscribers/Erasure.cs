@@ -23,6 +23,7 @@ internal sealed class Erasure(Db db, SiteId site, Actor actor, DateTimeOffset no
         await db.SubscriberTags.Where(carried => people.Contains(carried.SubscriberId)).ExecuteDeleteAsync(cancel);
         await db.Events.Where(happened => people.Contains(happened.SubscriberId)).ExecuteDeleteAsync(cancel);
         await db.Reactions.Where(reaction => people.Contains(reaction.SubscriberId)).ExecuteDeleteAsync(cancel);
+        await db.Enrolments.Where(one => people.Contains(one.SubscriberId)).ExecuteDeleteAsync(cancel);
         await db.Subscribers.Where(person => people.Contains(person.Id)).ExecuteDeleteAsync(cancel);
 
         var address = await db.Addresses.SingleAsync(found => found.Hash == hash, cancel);

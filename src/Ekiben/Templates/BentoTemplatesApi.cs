@@ -5,6 +5,7 @@ using Ekiben.Broadcasts;
 using Ekiben.Delivery;
 using Ekiben.Feedback;
 using Ekiben.Mail;
+using Ekiben.Sequences;
 using Ekiben.Web;
 using Microsoft.EntityFrameworkCore;
 
@@ -24,7 +25,9 @@ internal static class BentoTemplatesApi
 
     /// <summary>None of that number is an answer and no error, as for people.</summary>
     private static async Task<Answer> ShowAsync(ApiRequest request) =>
-        Answer.Ok(new BentoOne(await FindAsync(request) is { } broadcast ? await RecordAsync(request, broadcast) : null));
+        Answer.Ok(new BentoOne(
+            await BentoSequencesApi.FindAsync(request) is { } step ? await BentoSequencesApi.RecordAsync(request, step)
+            : await FindAsync(request) is { } broadcast ? await RecordAsync(request, broadcast) : null));
 
     private static async Task<Answer> ChangeAsync(ApiRequest request)
     {
@@ -35,6 +38,11 @@ internal static class BentoTemplatesApi
 
         return await request.WriteAsync(async () =>
         {
+            if (await BentoSequencesApi.FindAsync(request) is { } step)
+            {
+                return await ChangeStepAsync(request, step, given);
+            }
+
             if (await FindAsync(request) is not { } broadcast)
             {
                 return request.NotFound("Template not found");
@@ -73,6 +81,19 @@ internal static class BentoTemplatesApi
             });
             return Answer.Ok(new BentoOne(await RecordAsync(request, broadcast)));
         });
+    }
+
+    /// <summary>A step can be changed at any time: mails that were handed to the ledger keep what they said.</summary>
+    private static async Task<Answer> ChangeStepAsync(ApiRequest request, SequenceStep step, JsonElement given)
+    {
+        var (subject, html) = (BentoValues.Text(given, "subject")?.Trim() ?? step.Subject, BentoValues.Text(given, "html") ?? step.Html);
+        if ((Fault(given) ?? BentoSequencesApi.Fault(request, subject, html, step.PreviewText, step.Type)) is { } fault)
+        {
+            return Unprocessable(fault);
+        }
+
+        (step.Subject, step.Html) = (subject, html);
+        return Answer.Ok(new BentoOne(await BentoSequencesApi.RecordAsync(request, step)));
     }
 
     private static string? Fault(JsonElement given)

@@ -5,6 +5,7 @@ using Ekiben.Fields;
 using Ekiben.Mailbox;
 using Ekiben.Mails;
 using Ekiben.Segments;
+using Ekiben.Sequences;
 using Ekiben.Sites;
 using Ekiben.Stats;
 using Ekiben.Subscribers;
@@ -65,6 +66,7 @@ internal static class Api
         bento.MapBentoResponses();
         bento.MapBentoErasure();
         bento.MapBentoExperimental();
+        bento.MapBentoSequences();
         bento.MapBentoFlows();
         bento.MapBentoAuthors();
         bento.MapNothingElse();
@@ -77,6 +79,8 @@ internal static class Api
         ours.MapLint();
         ours.MapLayouts();
         ours.MapSegments();
+        ours.MapMails();
+        ours.MapSequences();
         ours.MapMailbox();
         ours.MapNothingElse();
     }

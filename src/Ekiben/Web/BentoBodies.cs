@@ -62,6 +62,13 @@ internal sealed record EmailsBody(IReadOnlyList<EmailBody> Emails, bool? Transac
 internal sealed record EmailBody(
     JsonElement To, JsonElement? From, string Subject, string? HtmlBody, string? TextBody, bool? Transactional, JsonElement? Personalizations, JsonElement? Cc, JsonElement? Bcc);
 
+/// <summary>Of <c>POST /fetch/sequences/{id}/emails/templates</c>.</summary>
+internal sealed record StepBody(StepFields EmailTemplate);
+
+/// <summary>A step of a sequence; <c>to</c> is taken and left alone, since a step goes to whoever is enrolled.</summary>
+internal sealed record StepFields(
+    string Subject, string Html, string? InboxSnippet, string? DelayInterval, int? DelayIntervalCount, string? EditorChoice, JsonElement? Cc, JsonElement? Bcc, JsonElement? To);
+
 /// <summary>Of the routes that make or delete a tag.</summary>
 internal sealed record TagBody(NameBody Tag);
 

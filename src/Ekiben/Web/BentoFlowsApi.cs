@@ -1,6 +1,6 @@
 namespace Ekiben.Web;
 
-/// <summary>Ekiben has neither workflows nor sequences, so the lists of them are true and empty.</summary>
+/// <summary>Ekiben has no workflows, so the list of them is true and empty.</summary>
 internal static class BentoFlowsApi
 {
     private const int MaxPage = 1_000_000;
@@ -8,7 +8,6 @@ internal static class BentoFlowsApi
     public static void MapBentoFlows(this RouteGroupBuilder bento)
     {
         bento.Map("GET", "/fetch/workflows", NoneAsync).WithTags("Bento: flows").Describe("Workflows: there are none", typeof(BentoList), query: [QueryOf.Page]);
-        bento.Map("GET", "/fetch/sequences", NoneAsync).WithTags("Bento: flows").Describe("Sequences: there are none", typeof(BentoList), query: [QueryOf.Page]);
     }
 
     private static Task<Answer> NoneAsync(ApiRequest request) =>

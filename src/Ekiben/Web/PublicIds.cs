@@ -8,6 +8,8 @@ internal static class PublicIds
     public const string Layout = "layout_";
     public const string Segment = "segment_";
 
+    public const string Sequence = "sequence_";
+
     private const string Alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
 
     public static string New(string prefix) => prefix + RandomNumberGenerator.GetString(Alphabet, 12);

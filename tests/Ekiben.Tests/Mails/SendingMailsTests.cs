@@ -175,6 +175,25 @@ public class SendingMailsTests(PostgresFixture postgres) : IClassFixture<Postgre
         await UntilAsync(app, "accepted", 1);
     }
 
+    [Theory, MemberData(nameof(Databases))]
+    public async Task The_list_says_what_became_of_each(string database)
+    {
+        await using var app = await StartAsync(database, "rcpt:550 5.7.1:to=b@example.com");
+        await PostAsync(app, Mail("a@example.com"), Mail("b@example.com"), Mail("a@example.com"));
+        await UntilAsync(app, "accepted", 2);
+        await UntilAsync(app, "refused", 1);
+        var first = (await app.Site.GetAsync("/api/ekiben/v1/mails?limit=2")).Json;
+        var second = (await app.Site.GetAsync($"/api/ekiben/v1/mails?limit=2&cursor={first.GetProperty("next").GetString()}")).Json;
+        Assert.Equal(
+            ["a@example.com accepted", "b@example.com refused", "a@example.com accepted"],
+            first.GetProperty("data").EnumerateArray().Concat(second.GetProperty("data").EnumerateArray()).Select(mail => $"{mail.GetProperty("email")} {mail.GetProperty("state")}"));
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, second.GetProperty("next").ValueKind);
+        var refused = (await app.Site.GetAsync("/api/ekiben/v1/mails?state=refused")).Json.GetProperty("data")[0];
+        Assert.Equal((550, 1), (refused.GetProperty("code").GetInt32(), refused.GetProperty("attempts").GetInt32()));
+        Assert.Equal(2, (await app.Site.GetAsync("/api/ekiben/v1/mails?email=a@example.com")).Json.GetProperty("data").GetArrayLength());
+        Assert.Equal(HttpStatusCode.BadRequest, (await app.Site.GetAsync("/api/ekiben/v1/mails?state=sent")).Status);
+    }
+
     internal static object Mail(string to) => new { to, from = "news@example.com", subject = "Hi", html_body = "<p>Hello</p>", transactional = true };
 
     private async Task<SendingApp> StartAsync(string database, string? fault = null, int connections = 4) => await SendingApp.StartAsync(

@@ -10,7 +10,7 @@ public sealed class NodeMajorsTests
     [
         "Batch.importSubscribers", "Batch.importEvents", "tagSubscriber, addSubscriber, updateFields, track, trackPurchase, removeSubscriber",
         "Commands.subscribe", "Commands.addTag", "Commands.removeTag", "Commands.addField", "Commands.removeField",
-        "Commands.unsubscribe, Commands.changeEmail", "Subscribers", "Tags, Fields", "Forms.getResponses", "Experimental",
+        "Commands.unsubscribe, Commands.changeEmail", "Subscribers", "Tags, Fields", "Forms.getResponses", "Experimental", "Batch.sendTransactionalEmails",
     ];
 
     private static readonly string[] Later = ["Stats", "Broadcasts, EmailTemplates", "Workflows, Sequences"];

@@ -83,6 +83,11 @@ async function all(major, bento) {
   assert.deepEqual((await bento.Experimental.geolocate({ ip: '1.1.1.1' })) ?? {}, {});
   assert.equal((await bento.Experimental.checkBlacklist({ domain: 'example.org' })).results.spamhaus, false);
   ok('Experimental');
+
+  const mail = { to: `mail.${email}`, from: 'news@example.com', subject: 'Order {{ order }}', html_body: '<p>{{ order }}</p>', transactional: true, personalizations: { order: 42, lines: ['pen'] } };
+  assert.equal(await bento.Batch.sendTransactionalEmails({ emails: [mail, { ...mail, to: `second.${email}` }] }), 2);
+  await assert.rejects(() => bento.Batch.sendTransactionalEmails({ emails: [{ ...mail, from: 'stranger@example.net' }] }), /not authorized/i);
+  ok('Batch.sendTransactionalEmails');
   if (major === 0) return;
 
   assert.equal((await bento.Experimental.getContentModeration('hello')).valid, true);
@@ -103,7 +108,12 @@ async function all(major, bento) {
   ok('Broadcasts, EmailTemplates');
 
   assert.deepEqual(await bento.Workflows.getWorkflows(), []);
-  assert.deepEqual(await bento.Sequences.getSequences(), []);
+  const sequence = await post('/api/ekiben/v1/sequences', { name: `Onboarding ${major}` });
+  const step = await bento.Sequences.createSequenceEmail(sequence.id, { subject: 'Welcome', html: '<p>Hello</p>', delay_interval: 'days', delay_interval_count: 7, inbox_snippet: 'Hello', editor_choice: 'plain' });
+  assert.equal(step.attributes.subject, 'Welcome');
+  const listed = (await bento.Sequences.getSequences({ page: 1 })).find((known) => known.id === sequence.id);
+  assert.equal(String(listed.attributes.email_templates[0].id), String(step.id));
+  assert.equal((await bento.EmailTemplates.updateEmailTemplate({ id: Number(step.id), subject: 'Changed' })).attributes.subject, 'Changed');
   ok('Workflows, Sequences');
 }
 

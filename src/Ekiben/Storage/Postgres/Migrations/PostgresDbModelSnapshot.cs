@@ -1058,6 +1058,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("site_id");
 
+                    b.Property<long?>("StepId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("step_id");
+
                     b.Property<long>("SubscriberId")
                         .HasColumnType("bigint")
                         .HasColumnName("subscriber_id");
@@ -1069,6 +1073,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.HasIndex("ContentId");
 
                     b.HasIndex("SiteId", "Id");
+
+                    b.HasIndex(new[] { "StepId", "SubscriberId" }, "ix_mails_step")
+                        .IsUnique()
+                        .HasFilter("step_id IS NOT NULL");
 
                     b.ToTable("mails", (string)null);
                 });
@@ -1123,6 +1131,173 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .IsUnique();
 
                     b.ToTable("segments", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Sequences.Enrolment", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("due_at");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("integer")
+                        .HasColumnName("position");
+
+                    b.Property<long>("SequenceId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("sequence_id");
+
+                    b.Property<long>("SinceAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("since_at");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<long>("SubscriberId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("subscriber_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SequenceId", "SubscriberId")
+                        .IsUnique();
+
+                    b.HasIndex("State", "DueAt");
+
+                    b.ToTable("enrolments", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Sequences.Sequence", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("EnrolTag")
+                        .HasColumnType("text")
+                        .HasColumnName("enrol_tag")
+                        .UseCollation("C");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name")
+                        .UseCollation("C");
+
+                    b.Property<string>("PublicId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("public_id")
+                        .UseCollation("C");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("PublicId")
+                        .IsUnique();
+
+                    b.HasIndex("SiteId", "Id");
+
+                    b.ToTable("sequences", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Sequences.SequenceStep", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Bcc")
+                        .HasColumnType("text")
+                        .HasColumnName("bcc")
+                        .UseCollation("C");
+
+                    b.Property<string>("Cc")
+                        .HasColumnType("text")
+                        .HasColumnName("cc")
+                        .UseCollation("C");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<int>("DelayCount")
+                        .HasColumnType("integer")
+                        .HasColumnName("delay_count");
+
+                    b.Property<string>("DelayUnit")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("delay_unit");
+
+                    b.Property<string>("Html")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("html")
+                        .UseCollation("C");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("integer")
+                        .HasColumnName("position");
+
+                    b.Property<string>("PreviewText")
+                        .HasColumnType("text")
+                        .HasColumnName("preview_text")
+                        .UseCollation("C");
+
+                    b.Property<long>("SequenceId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("sequence_id");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.Property<string>("Subject")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("subject")
+                        .UseCollation("C");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("type")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SequenceId", "Position")
+                        .IsUnique();
+
+                    b.ToTable("sequence_steps", (string)null);
                 });
 
             modelBuilder.Entity("Ekiben.Sites.Author", b =>

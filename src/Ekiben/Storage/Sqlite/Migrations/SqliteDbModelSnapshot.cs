@@ -953,6 +953,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("site_id");
 
+                    b.Property<long?>("StepId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("step_id");
+
                     b.Property<long>("SubscriberId")
                         .HasColumnType("INTEGER")
                         .HasColumnName("subscriber_id");
@@ -964,6 +968,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.HasIndex("ContentId");
 
                     b.HasIndex("SiteId", "Id");
+
+                    b.HasIndex(new[] { "StepId", "SubscriberId" }, "ix_mails_step")
+                        .IsUnique()
+                        .HasFilter("step_id IS NOT NULL");
 
                     b.ToTable("mails", (string)null);
                 });
@@ -1012,6 +1020,158 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .IsUnique();
 
                     b.ToTable("segments", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Sequences.Enrolment", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("due_at");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("position");
+
+                    b.Property<long>("SequenceId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("sequence_id");
+
+                    b.Property<long>("SinceAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("since_at");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<long>("SubscriberId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("subscriber_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SequenceId", "SubscriberId")
+                        .IsUnique();
+
+                    b.HasIndex("State", "DueAt");
+
+                    b.ToTable("enrolments", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Sequences.Sequence", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("EnrolTag")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("enrol_tag");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<string>("PublicId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("public_id");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("PublicId")
+                        .IsUnique();
+
+                    b.HasIndex("SiteId", "Id");
+
+                    b.ToTable("sequences", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Sequences.SequenceStep", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Bcc")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("bcc");
+
+                    b.Property<string>("Cc")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cc");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<int>("DelayCount")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("delay_count");
+
+                    b.Property<string>("DelayUnit")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("delay_unit");
+
+                    b.Property<string>("Html")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("html");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("position");
+
+                    b.Property<string>("PreviewText")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("preview_text");
+
+                    b.Property<long>("SequenceId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("sequence_id");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.Property<string>("Subject")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("subject");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("type");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SequenceId", "Position")
+                        .IsUnique();
+
+                    b.ToTable("sequence_steps", (string)null);
                 });
 
             modelBuilder.Entity("Ekiben.Sites.Author", b =>
