@@ -32,6 +32,8 @@ public sealed class When_a_broadcast_is_composed(EkibenApp app, Chromium chromiu
 
         await Expect(person.Page.Locator("[data-count]")).ToHaveTextAsync("2");
         await person.SeesAsync("There is no visitor.frist_name: it renders nothing.");
+        await Expect(person.Page.Locator(".gutter .wrong")).ToHaveTextAsync("3\n");
+        await Expect(person.Page.Locator(".paint .look")).ToHaveTextAsync("visitor.frist_name");
         await person.Button("Line 3").ClickAsync();
         await Expect(Content(person)).ToBeFocusedAsync();
         await person.Page.Keyboard.InsertTextAsync("Dear ");
@@ -155,6 +157,41 @@ public sealed class When_a_broadcast_is_composed(EkibenApp app, Chromium chromiu
         await person.Button("Leave, and lose it").ClickAsync();
         await Expect(person.Page).ToHaveURLAsync(new Regex("/\\?site="));
         Assert.Empty(await StoredAsync(site));
+    }
+
+    [Fact]
+    public async Task A_copy_is_a_draft_of_its_own_and_the_review_says_who_changed_what_it_shows()
+    {
+        var site = await SiteAsync();
+        var id = await DraftAsync(site);
+        await using var person = await Person.LogInAsync(app, chromium, Roles.Author);
+        await person.OpenAsync($"/?site={site.Uuid}");
+        await Expect(person.Link("New broadcast")).ToBeVisibleAsync();
+        await person.Link("Duplicate Menu").ClickAsync();
+        await Expect(person.Input("Name")).ToHaveValueAsync("Copy of Menu");
+        await Expect(person.Input("Starts")).ToHaveValueAsync("");
+        Assert.Single(await StoredAsync(site));
+        await person.Button("Save").ClickAsync();
+        await SavedAsync(person);
+        Assert.Equal(["Menu", "Copy of Menu"], (await StoredAsync(site)).Select(broadcast => broadcast.Name));
+
+        await person.OpenAsync($"/broadcasts/{id}");
+        await person.Page.GetByText("As an API call").ClickAsync();
+        await Expect(person.Page.GetByLabel("The call for curl")).ToContainTextAsync("\"subject\": \"What we cook\"");
+        await Expect(person.Page.GetByLabel("The call for curl")).Not.ToContainTextAsync(site.SecretKey);
+        await using var other = await Person.LogInAsync(app, chromium, Roles.Author);
+        await other.OpenAsync($"/broadcasts/{id}");
+        await other.Link("Edit").ClickAsync();
+        await other.Input("Subject").FillAsync("By another");
+        await SavedAsync(other);
+        await Expect(person.Page.Locator("[data-others]")).ToContainTextAsync($"{other.Email} changed it");
+        Assert.Empty(person.Complaints);
+
+        await using var viewer = await Person.LogInAsync(app, chromium, Roles.Viewer);
+        await viewer.OpenAsync($"/broadcasts/{id}");
+        await Expect(viewer.Link("Edit")).ToHaveCountAsync(0);
+        await viewer.OpenAsync($"/?site={site.Uuid}");
+        await Expect(viewer.Link("New broadcast")).ToHaveCountAsync(0);
     }
 
     private static ILocator Content(Person person) => person.Input("Content");

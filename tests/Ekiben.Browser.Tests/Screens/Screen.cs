@@ -31,7 +31,11 @@ internal sealed record Screen(string Name, Func<World, string> Path, string? Rol
             await person.Button("Approve…").ClickAsync();
             await person.SeesAsync("Bound by this");
         }),
-        new("broadcast-new", world => $"/broadcasts/new?site={world.Live.Uuid}"),
+        new("broadcast-new", world => $"/broadcasts/new?site={world.Live.Uuid}", Then: async person =>
+        {
+            await person.Input("Content").FillAsync("<h2 class=\"lead\">Good day {{ visitor.first_name | default: 'you' }}</h2>\n<p>{{ visitor.frist_name }} has <b>{{ visitor.points }}</b> points</p>\n{% if visitor.city == 'Berlin' %}\n<img src=\"https://noodles.example/soup.png\">\n{% endif %}\n");
+            await Microsoft.Playwright.Assertions.Expect(person.Button("Line 4")).ToBeVisibleAsync();
+        }),
         new("broadcast-edit", world => $"/broadcasts/{world.Broadcast("draft")}/edit", Then: async person =>
         {
             await person.Page.Locator(".frame iframe").ScrollIntoViewIfNeededAsync();

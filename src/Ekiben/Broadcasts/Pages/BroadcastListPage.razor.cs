@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ekiben.Accounts;
 using Ekiben.Sites;
 using Ekiben.Storage;
 using Ekiben.Web;
@@ -24,6 +25,7 @@ public sealed partial class BroadcastListPage
     private int _page = 1;
     private int _pages = 1;
     private bool _refreshing;
+    private bool _mayWrite;
 
     [SupplyParameterFromQuery(Name = "status")]
     private string? Status { get; set; }
@@ -39,6 +41,7 @@ public sealed partial class BroadcastListPage
         _filter = ListFilter.Of(Status);
         _page = Math.Clamp(Page ?? 1, 1, 1_000_000);
         _rows = null;
+        _mayWrite = await Access.WithAsync(Right.Write, _gone.Token) is not null;
         _site = await List.FindSiteAsync(SiteUuid, _gone.Token);
         _siteUnknown = SiteUuid is not null && _site is null;
         if (!_siteUnknown)

@@ -31,6 +31,7 @@ public sealed partial class BroadcastPage
     private PlatformUser? _user;
     private readonly List<ProgressPoint> _progress = [];
     private OfferedAction? _asked;
+    private LastChange? _othersChange;
     private string? _problem;
     private int? _undoSeconds;
     private bool _missing;
@@ -59,6 +60,8 @@ public sealed partial class BroadcastPage
     [CascadingParameter]
     private Task<AuthenticationState> LoggedIn { get; set; } = null!;
 
+    private string CopyLink => $"/broadcasts/new?copy={Number}" + (SiteUuid is null ? "" : "&site=" + Uri.EscapeDataString(SiteUuid));
+
     private string BackLink => SiteUuid is null ? "/" : "/?site=" + Uri.EscapeDataString(SiteUuid);
 
     protected override async Task OnParametersSetAsync()
@@ -69,7 +72,7 @@ public sealed partial class BroadcastPage
         }
 
         _shown = Number;
-        (_scene, _problem) = (null, null);
+        (_scene, _problem, _othersChange) = (null, null, null);
         _progress.Clear();
         _user = await Users.FindAsync((await LoggedIn).User, _gone.Token);
         await ReadAsync();
@@ -226,7 +229,9 @@ public sealed partial class BroadcastPage
         var now = await Review.NowAsync(_scene.Broadcast.Id, _gone.Token);
         if (now != _now)
         {
+            var before = _now?.UpdatedAt;
             await ReadAsync();
+            await NoteOthersAsync(before);
             return;
         }
 
@@ -242,6 +247,16 @@ public sealed partial class BroadcastPage
         }
 
         StateHasChanged();
+    }
+
+    /// <summary>Says who changed it while it is open here: what somebody has read so far may not be what is there now.</summary>
+    private async Task NoteOthersAsync(DateTimeOffset? before)
+    {
+        if (_scene is not null && await Review.LastChangeAsync(_scene.Broadcast.Id, _gone.Token) is { } change && change.At > before && change.Actor != _user?.Actor.Name)
+        {
+            _othersChange = change;
+            StateHasChanged();
+        }
     }
 
     /// <summary>Whether something can change within seconds.</summary>

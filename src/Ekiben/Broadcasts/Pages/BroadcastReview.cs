@@ -62,6 +62,13 @@ internal sealed class BroadcastReview(Database database, Audiences audiences, Do
         return await db.Broadcasts.Where(b => b.Id == id).Select(b => new BroadcastNow(b.Status, b.StatusReason, b.UpdatedAt, b.FrozenAt)).FirstOrDefaultAsync(cancel);
     }
 
+    /// <summary>Who last did something to it; null where the log says nothing.</summary>
+    public async Task<LastChange?> LastChangeAsync(BroadcastId id, CancellationToken cancel)
+    {
+        await using var db = database.OpenEverySite();
+        return await BroadcastDrafting.LastChangeAsync(db, id, cancel);
+    }
+
     /// <summary>The first people whom the rule reaches.</summary>
     public Task<IReadOnlyList<SubscriberId>> SampleAsync(ReviewedBroadcast reviewed, CancellationToken cancel) =>
         audiences.SampleAsync(reviewed.Rule, default, SampleSize, cancel);

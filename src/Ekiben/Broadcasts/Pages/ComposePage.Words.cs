@@ -25,7 +25,7 @@ public sealed partial class ComposePage
         var zone = _site!.TimeZone;
         if (string.IsNullOrWhiteSpace(_form!.SendAt))
         {
-            return $"Nothing: as soon as it is approved. A time is read in the site's zone, {zone}.";
+            return $"Empty: as soon as it is approved. A time is read in the site's zone, {zone}.";
         }
 
         if (!SendAt.TryParse(_form.SendAt, Zone, out var at))
@@ -47,7 +47,7 @@ public sealed partial class ComposePage
 
         if (perHour is null)
         {
-            return "Nothing: as fast as the relay takes.";
+            return "Empty: as fast as the relay takes.";
         }
 
         return _count is { Recipients: > 0 and var people } && SendingPlan.BeforeStart(people, perHour, null, Clock.GetUtcNow()) is { FinishesAt: { } end, StartsAt: var start }

@@ -408,8 +408,7 @@ public sealed partial class ComposePage
             return;
         }
 
-        await using var db = Database.Open(_site.Id);
-        _conflict = await BroadcastDrafting.LastChangeAsync(db, id, Gone) is { } change ? $"{change.Sentence} {Viewer.Ago(change.At)}." : "It was changed meanwhile.";
+        _conflict = await Review.LastChangeAsync(id, Gone) is { } change ? $"{change.Sentence} {Viewer.Ago(change.At)}." : "It was changed meanwhile.";
         StateHasChanged();
     }
 
