@@ -12,6 +12,9 @@ internal sealed class BroadcastFeed
     /// <summary>Rows read at once when nothing limits the rate.</summary>
     private const int MaxPage = 200;
 
+    /// <summary>While everything waits for its time: somebody who waits may be erased, and then there is nothing to wait for.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);
+
     private readonly SendQueue _queue;
     private readonly RunState _state;
     private readonly TimeProvider _clock;
@@ -26,6 +29,8 @@ internal sealed class BroadcastFeed
 
     /// <summary>Rows settled so far: a page that was read while one settled says nothing about that row.</summary>
     private long _settlements;
+
+    private long _givenBack;
 
     /// <param name="queue">The ledger.</param>
     /// <param name="shards">What this run owns.</param>
@@ -49,12 +54,12 @@ internal sealed class BroadcastFeed
     {
         foreach (var cursor in _shards)
         {
-            cursor.NextDueAt = await _queue.NextDueAsync(cursor.Shard, cancel);
+            cursor.NextDueAt = await _queue.NextDueAsync(cursor.Shard, DateTimeOffset.UnixEpoch, cancel);
         }
 
         while (true)
         {
-            var settlements = Interlocked.Read(ref _settlements);
+            var before = (Interlocked.Read(ref _settlements), Interlocked.Read(ref _givenBack));
             // Taken before anything is read: what arrives afterwards is looked for again.
             var arrived = Arrivals;
             var page = await NextPageAsync(cancel);
@@ -66,7 +71,7 @@ internal sealed class BroadcastFeed
             }
 
             // What is still on a connection may come back as deferred, given back or uncertain; what came back while nothing was found may have been missed.
-            var settled = await SettledAsync(settlements, arrived, cancel);
+            var settled = await SettledAsync(before, arrived, cancel);
             if (arrived.IsCompleted)
             {
                 await TakeArrivalsAsync(cancel);
@@ -80,7 +85,7 @@ internal sealed class BroadcastFeed
 
             if (await NextDueAsync(cancel) is { } dueAt)
             {
-                await _state.WaitAsync("The relay deferred the rest, and the next is tried again then", dueAt, _clock, cancel, _stream is null ? null : arrived);
+                await _state.WaitAsync("The relay deferred the rest, and the next is tried again then", dueAt, _clock, cancel, _stream is null ? null : arrived, LookAgain);
             }
             else if (_stream is null)
             {
@@ -146,6 +151,7 @@ internal sealed class BroadcastFeed
             var cursor = _cursorOf[candidate.Shard.Id];
             if (givenBack)
             {
+                _givenBack++;
                 cursor.RewindTo(candidate.Address);
                 dueAt = _clock.GetUtcNow();
             }
@@ -156,7 +162,7 @@ internal sealed class BroadcastFeed
             }
 
             _settlements++;
-            if (Interlocked.Decrement(ref _inFlight) == 0)
+            if (Interlocked.Decrement(ref _inFlight) == 0 || givenBack)
             {
                 _settled.TrySetResult();
             }
@@ -178,13 +184,14 @@ internal sealed class BroadcastFeed
                 }
 
                 var due = await _queue.ReadDueAsync(cursor.Shard, RecipientState.Deferred, limit, cancel);
+                var next = due.Count == limit ? now : await _queue.NextDueAsync(cursor.Shard, now, cancel);
+                lock (_lock)
+                {
+                    cursor.NextDueAt = cursor.NextDueAt is { } set && (next is null || set < next) ? set : next;
+                }
+
                 if (due.Count > 0)
                 {
-                    lock (_lock)
-                    {
-                        cursor.NextDueAt ??= due.Count == limit ? now : null;
-                    }
-
                     return due;
                 }
             }
@@ -221,20 +228,28 @@ internal sealed class BroadcastFeed
         return [];
     }
 
-    /// <summary>Waits for what is in flight, or for more to arrive. True when something was, or was until a moment ago, so that another look is worth it.</summary>
-    /// <param name="since">How many had settled before the last look.</param>
+    /// <summary>
+    /// Waits for what is in flight, no longer than until a row is given back or due, or more arrives: one message whose relay is silent must not keep
+    /// others. True when another look is worth it, false when nothing was in flight and nothing came back since the last look.
+    /// </summary>
+    /// <param name="before">How many had settled, and were given back, before the last look.</param>
     /// <param name="arrived">Ends the wait too.</param>
     /// <param name="cancel">Ends the wait.</param>
-    private async Task<bool> SettledAsync(long since, Task arrived, CancellationToken cancel)
+    private async Task<bool> SettledAsync((long Settlements, long GivenBack) before, Task arrived, CancellationToken cancel)
     {
         TaskCompletionSource? settled = null;
         lock (_lock)
         {
+            if (_givenBack != before.GivenBack)
+            {
+                return true;
+            }
+
             if (_inFlight > 0)
             {
                 settled = _settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
-            else if (_settlements == since)
+            else if (_settlements == before.Settlements)
             {
                 return false;
             }
@@ -242,20 +257,32 @@ internal sealed class BroadcastFeed
 
         if (settled is not null)
         {
-            // Not by WaitAsync, which goes by way of the thread pool: the simulator could not give the same twice.
-            await using (cancel.UnsafeRegister(static (settled, cancel) => ((TaskCompletionSource)settled!).TrySetCanceled(cancel), settled))
+            await WaitAsync(settled, arrived, cancel);
+        }
+
+        if (Volatile.Read(ref _inFlight) == 0)
+        {
+            // Attempts of the last round may have become uncertain: they get their second try now.
+            foreach (var cursor in _shards)
             {
-                await (_stream is null ? settled.Task : await Task.WhenAny(settled.Task, arrived));
+                cursor.UncertainRead = false;
             }
         }
 
-        // Attempts of the last round may have become uncertain: they get their second try now.
-        foreach (var cursor in _shards)
-        {
-            cursor.UncertainRead = false;
-        }
-
         return true;
+    }
+
+    /// <summary>Not by Task.WaitAsync, which goes by way of the thread pool: the simulator could not give the same twice.</summary>
+    private async Task WaitAsync(TaskCompletionSource settled, Task arrived, CancellationToken cancel)
+    {
+        var due = _shards.Min(cursor => cursor.NextDueAt);
+        await using var timer = due is { } at
+            ? _clock.CreateTimer(static settled => ((TaskCompletionSource)settled!).TrySetResult(), settled, at - _clock.GetUtcNow() is { Ticks: > 0 } left ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan)
+            : null;
+        await using (cancel.UnsafeRegister(static (settled, cancel) => ((TaskCompletionSource)settled!).TrySetCanceled(cancel), settled))
+        {
+            await (_stream is null ? settled.Task : await Task.WhenAny(settled.Task, arrived));
+        }
     }
 
     private async Task<DateTimeOffset?> NextDueAsync(CancellationToken cancel)
@@ -263,7 +290,7 @@ internal sealed class BroadcastFeed
         DateTimeOffset? next = null;
         foreach (var cursor in _shards)
         {
-            cursor.NextDueAt = await _queue.NextDueAsync(cursor.Shard, cancel);
+            cursor.NextDueAt = await _queue.NextDueAsync(cursor.Shard, DateTimeOffset.UnixEpoch, cancel);
             if (cursor.NextDueAt is { } at && (next is null || at < next))
             {
                 next = at;

@@ -304,7 +304,8 @@ internal sealed class RunState
     /// <param name="clock">The clock.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <param name="sooner">Ends the wait early, because the reason may be gone.</param>
-    public async Task WaitAsync(string what, DateTimeOffset until, TimeProvider clock, CancellationToken cancel, Task? sooner = null)
+    /// <param name="atMost">Ends it then, so that the caller looks again; null = only at its end.</param>
+    public async Task WaitAsync(string what, DateTimeOffset until, TimeProvider clock, CancellationToken cancel, Task? sooner = null, TimeSpan? atMost = null)
     {
         var waiting = Waiting = new Wait(what, until);
         var left = until - clock.GetUtcNow();
@@ -312,7 +313,7 @@ internal sealed class RunState
         {
             // Not Task.Delay, whose cancellation is told by the thread pool: the simulator could not give the same twice.
             var awake = new TaskCompletionSource();
-            await using var timer = clock.CreateTimer(static awake => ((TaskCompletionSource)awake!).TrySetResult(), awake, left, Timeout.InfiniteTimeSpan);
+            await using var timer = clock.CreateTimer(static awake => ((TaskCompletionSource)awake!).TrySetResult(), awake, atMost < left ? atMost.Value : left, Timeout.InfiniteTimeSpan);
             await using (cancel.UnsafeRegister(static (awake, cancel) => ((TaskCompletionSource)awake!).TrySetCanceled(cancel), awake))
             {
                 await Task.WhenAny(awake.Task, sooner ?? awake.Task);

@@ -182,7 +182,7 @@ internal sealed class ForgetfulQueue(SendQueue real) : SendQueue
     public override Task<IReadOnlyList<Candidate>> ReadDueAsync(TakenShard shard, RecipientState state, int limit, CancellationToken cancel) =>
         real.ReadDueAsync(shard, state, limit, cancel);
 
-    public override Task<DateTimeOffset?> NextDueAsync(TakenShard shard, CancellationToken cancel) => real.NextDueAsync(shard, cancel);
+    public override Task<DateTimeOffset?> NextDueAsync(TakenShard shard, DateTimeOffset after, CancellationToken cancel) => real.NextDueAsync(shard, after, cancel);
 
     public override Task<bool> HoldAsync(BroadcastId broadcast, string reason, CancellationToken cancel) => real.HoldAsync(broadcast, reason, cancel);
 

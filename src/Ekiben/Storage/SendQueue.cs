@@ -57,8 +57,8 @@ internal abstract class SendQueue : IAsyncDisposable
     /// <summary>Deferred rows that are due, and uncertain rows that may be claimed once more, of a shard.</summary>
     public abstract Task<IReadOnlyList<Candidate>> ReadDueAsync(TakenShard shard, RecipientState state, int limit, CancellationToken cancel);
 
-    /// <summary>When the next deferred row of the shard is due; null when it has none.</summary>
-    public abstract Task<DateTimeOffset?> NextDueAsync(TakenShard shard, CancellationToken cancel);
+    /// <summary>When the next deferred row of the shard is due, of those that are due later than <paramref name="after"/>; null when there is none.</summary>
+    public abstract Task<DateTimeOffset?> NextDueAsync(TakenShard shard, DateTimeOffset after, CancellationToken cancel);
 
     /// <summary>
     /// Records a connection's last outcome and claims its next row in one group commit (rules 11 and 12): when the answer arrives, both are on disk.

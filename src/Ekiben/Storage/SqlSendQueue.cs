@@ -162,17 +162,18 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
             shard.First.Value - 1,
             cancel);
 
-    public override async Task<DateTimeOffset?> NextDueAsync(TakenShard shard, CancellationToken cancel)
+    public override async Task<DateTimeOffset?> NextDueAsync(TakenShard shard, DateTimeOffset after, CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel);
         await using var command = connection.CreateCommand();
         command.CommandText = """
             SELECT MIN(not_before) FROM recipients
-            WHERE broadcast_id = @broadcast AND address_id BETWEEN @first AND @last AND state = 2
+            WHERE broadcast_id = @broadcast AND address_id BETWEEN @first AND @last AND state = 2 AND not_before > @after
             """;
         command.Set("@broadcast", shard.Broadcast.Value);
         command.Set("@first", shard.First.Value);
         command.Set("@last", shard.Last.Value);
+        command.Set("@after", after.ToStored());
         return await command.ExecuteScalarAsync(cancel) is long at ? Times.FromStored(at) : null;
     }
 

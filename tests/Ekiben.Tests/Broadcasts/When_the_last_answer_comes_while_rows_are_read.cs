@@ -1,4 +1,3 @@
-using Ekiben.Broadcasts;
 using Ekiben.Delivery;
 using Ekiben.Storage;
 using Ekiben.Tests.Simulation;
@@ -6,17 +5,19 @@ using Ekiben.Tests.Simulation;
 namespace Ekiben.Tests.Broadcasts;
 
 /// <summary>
-/// The feed finds nothing more to read while the last message is on a connection, and its outcome comes at any moment of that reading: its row is
-/// handed out again, and the run does not end with a row that can move (which would hold the broadcast with a receipt that does not add up).
+/// An outcome comes at any moment of the feed's reading: its row is handed out again, and the run does not end with a row that can move (which would
+/// hold the broadcast with a receipt that does not add up).
 /// </summary>
 public class When_the_last_answer_comes_while_rows_are_read
 {
     /// <summary>More steps than the reading of one shard has.</summary>
     private const int Steps = 30;
 
+    private static readonly DeliveryOutcome NotSent = new DeliveryOutcome.NotSent(SmtpPhase.Mail, "cut");
+    private static readonly RetryDecision GiveBack = new(RetryStep.GiveBack);
+
     [Fact]
-    public void A_message_that_was_not_sent_is_handed_out_again() =>
-        TryEveryMoment(new DeliveryOutcome.NotSent(SmtpPhase.Mail, "cut"), new RetryDecision(RetryStep.GiveBack));
+    public void A_message_that_was_not_sent_is_handed_out_again() => TryEveryMoment(NotSent, GiveBack);
 
     [Fact]
     public void An_uncertain_message_is_handed_out_again() =>
@@ -27,54 +28,43 @@ public class When_the_last_answer_comes_while_rows_are_read
         new DeliveryOutcome.Deferred(SmtpPhase.Rcpt, new SmtpReply(450, "4.2.0", "later")),
         new RetryDecision(RetryStep.Defer) { NotBefore = new SimulatedTime().GetUtcNow().AddMinutes(5) });
 
+    [Fact]
+    public void A_message_that_comes_back_between_two_that_are_read_again_is_not_passed_over()
+    {
+        for (var moment = 0; moment < Steps; moment++)
+        {
+            var (feed, rows) = Begun(people: 3);
+            feed.Settle(rows[0], NotSent, GiveBack);
+            feed.Settle(rows[2], NotSent, GiveBack);
+            AssertComes(feed, rows[1], NotSent, GiveBack, moment);
+        }
+    }
+
     private static void TryEveryMoment(DeliveryOutcome outcome, RetryDecision decision)
     {
         for (var moment = 0; moment < Steps; moment++)
         {
-            Assert.True(IsHandedOutAgain(outcome, decision, moment), $"not when it comes after {moment} steps");
+            var (feed, rows) = Begun(people: 1);
+            AssertComes(feed, Assert.Single(rows), outcome, decision, moment);
         }
     }
 
-    private static bool IsHandedOutAgain(DeliveryOutcome outcome, RetryDecision decision, int moment)
+    /// <summary>The feed reads on, and after so many steps the outcome of <paramref name="row"/> comes.</summary>
+    private static void AssertComes(SimulatedFeed feed, Candidate row, DeliveryOutcome outcome, RetryDecision decision, int moment)
     {
-        var (time, thread) = (new SimulatedTime(), new OneThread(new Random(1)));
-        var broadcast = new SimulatedBroadcast(1, people: 1, perShard: 1, UncertainPolicy.Resend) { Rates = { (time.NowMs, null) } };
-        var ledger = new MemoryLedger(time, new Random(1), [broadcast], w: 1, Assert.Fail);
-        Candidate? first = null;
-        Task<bool>? more = null;
-        BroadcastFeed? feed = null;
-        thread.Start(async () =>
-        {
-            await ledger.BeginFreezeAsync(broadcast.Id, default);
-            await ledger.FreezeNextRangeAsync(broadcast.Id, new AudienceRule(new SiteId(1), [], [], null), default);
-            await ledger.CompleteFreezeAsync(broadcast.Id, default);
-            feed = new BroadcastFeed(ledger, await ledger.TakeShardsAsync(broadcast.Id, default), new RunRate(), new RunState(), time);
-            var pages = feed.ReadPagesAsync(default).GetAsyncEnumerator(default);
-            await pages.MoveNextAsync();
-            first = Assert.Single(pages.Current);
-            await ledger.ExchangeAsync(new Exchange(null, new ClaimRequest(first.Shard, first.Address, 0, time.GetUtcNow())), default);
-            more = pages.MoveNextAsync().AsTask();
-        });
-        while (more is null)
-        {
-            Assert.True(thread.Step());
-        }
+        var comes = feed.ReadUntil(row.Address);
+        feed.Step(moment);
+        _ = feed.BeginSettle(row, outcome, decision);
+        Assert.True(feed.Finish(comes), $"the feed waits for nothing when it comes after {moment} steps");
+        Assert.True(comes.GetAwaiter().GetResult(), $"it does not come again when its outcome comes after {moment} steps");
+    }
 
-        for (var step = 0; step < moment; step++)
-        {
-            thread.Step();
-        }
-
-        thread.Start(async () =>
-        {
-            await ledger.ExchangeAsync(new Exchange(new OutcomeRecord(first!.Shard, first.Address, 1, outcome, decision), null), default);
-            feed!.Settle(first, decision.NotBefore, decision.Step == RetryStep.GiveBack);
-        });
-        while (!more.IsCompleted)
-        {
-            Assert.True(thread.Step() || time.Next());
-        }
-
-        return more.GetAwaiter().GetResult();
+    /// <summary>Everybody's message is claimed.</summary>
+    private static (SimulatedFeed Feed, IReadOnlyList<Candidate> Rows) Begun(int people)
+    {
+        var feed = new SimulatedFeed(people);
+        var rows = feed.Read();
+        Assert.All(rows, feed.Claim);
+        return (feed, rows);
     }
 }

@@ -105,10 +105,10 @@ internal sealed class MemoryLedger(SimulatedTime time, Random random, IReadOnlyL
     public override Task<IReadOnlyList<Candidate>> ReadDueAsync(TakenShard shard, RecipientState state, int limit, CancellationToken cancel) => Read(
         shard, limit, row => row.State == state && (state == RecipientState.Uncertain ? row.Resent == 0 : row.NotBefore <= time.GetUtcNow()));
 
-    public override async Task<DateTimeOffset?> NextDueAsync(TakenShard shard, CancellationToken cancel)
+    public override async Task<DateTimeOffset?> NextDueAsync(TakenShard shard, DateTimeOffset after, CancellationToken cancel)
     {
         await Task.Yield();
-        var next = Find(shard.Broadcast).RowsOf(shard).Where(row => row.State == RecipientState.Deferred).Min(row => row.NotBefore);
+        var next = Find(shard.Broadcast).RowsOf(shard).Where(row => row.State == RecipientState.Deferred && row.NotBefore > after).Min(row => row.NotBefore);
         await Task.Yield();
         return next;
     }

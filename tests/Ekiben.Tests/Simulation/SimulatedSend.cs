@@ -75,7 +75,8 @@ internal sealed class SimulatedSend
     /// <summary>One process, from its start to its crash, its stop or the end of the work.</summary>
     private void LiveOnce()
     {
-        _time.Forget(TimeSpan.FromMilliseconds(_random.Next(2) * _random.Next(600_000)));
+        _time.Forget();
+        _time.Pass(TimeSpan.FromMilliseconds(_random.Next(2) * _random.Next(600_000)));
         _relay.Drop();
         _lives++;
         var thread = new OneThread(_random);
