@@ -17,9 +17,10 @@ internal sealed class Repetitions(Db db, string actor, DateTimeOffset now)
     /// <summary>The broadcast that the item repeats, each at most once: two equal items of one request are two broadcasts, and so are their repetitions.</summary>
     public async Task<Broadcast?> FindAsync(Broadcast item, CancellationToken cancel)
     {
-        var since = now - Window;
+        // After "now" too: of requests that come at once, one that had to wait for its turn has an earlier time than one that was stored meanwhile.
+        var (since, until) = (now - Window, now + Window);
         var candidates = await db.Broadcasts
-            .Where(b => b.CreatedBy == actor && b.Status != BroadcastStatus.Draft && b.Status != BroadcastStatus.Canceled && b.CreatedAt >= since && b.CreatedAt <= now && b.Name == item.Name && b.Subject == item.Subject
+            .Where(b => b.CreatedBy == actor && b.Status != BroadcastStatus.Draft && b.Status != BroadcastStatus.Canceled && b.CreatedAt >= since && b.CreatedAt <= until && b.Name == item.Name && b.Subject == item.Subject
                 && db.Approvals.Any(approval => approval.BroadcastId == b.Id && approval.ApprovedBy == actor && approval.RevokedAt == null))
             .OrderBy(b => b.Id).ToListAsync(cancel);
         return candidates.Find(candidate => IsSame(candidate, item) && _taken.Add(candidate.Id));
