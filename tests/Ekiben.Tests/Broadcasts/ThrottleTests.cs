@@ -74,6 +74,40 @@ public class ThrottleTests
             return BusiestHour(taken) < larger + Throttle.GrantSize(larger);
         }, iter: 60);
 
+    [Fact]
+    public void A_clock_that_is_set_forward_and_back_gives_no_hour_more_than_the_rate_and_less_than_a_grant() =>
+        Gen.Select(Gen.Int[10, 20_000], Gen.Int[0, int.MaxValue]).Sample((perHour, seed) =>
+        {
+            var random = new Random(seed);
+            var taken = new List<long>();
+            ThrottleState? state = null;
+            var now = 100 * HourMs;
+            for (var step = 0; step < 20_000 && taken.Count < 3 * perHour; step++)
+            {
+                now += random.Next(0, 400) switch
+                {
+                    0 => HourMs,
+                    1 => -HourMs,
+                    2 => -24 * HourMs,
+                    3 => 24 * HourMs,
+                    _ => 0,
+                };
+                var answer = Throttle.Take(perHour, state, now);
+                state = answer.State;
+                if (answer.WaitUntilMs is null)
+                {
+                    taken.Add(now);
+                }
+                else
+                {
+                    now = random.Next(0, 3) == 1 ? now + random.Next(1, 60_000) : answer.WaitUntilMs.Value;
+                }
+            }
+
+            taken.Sort();
+            return BusiestHour(taken) < perHour + Throttle.GrantSize(perHour);
+        }, iter: 60);
+
     [Theory]
     [InlineData(1, 1500, 0)]
     [InlineData(1501, 1500, 60)]

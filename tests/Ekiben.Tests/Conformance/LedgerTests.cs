@@ -287,7 +287,7 @@ public class LedgerTests(PostgresFixture postgres) : IClassFixture<PostgresFixtu
         await LedgerApp.StartAsync(database == "SQLite" ? null : await postgres.Server.CreateDatabaseAsync(Cancel), people);
 
     /// <summary>A server whose engine rests, and one broadcast; each step of the engine is taken by hand.</summary>
-    private sealed class LedgerApp(EkibenApp app, TestSite site, FakeTimeProvider clock) : IAsyncDisposable
+    internal sealed class LedgerApp(EkibenApp app, TestSite site, FakeTimeProvider clock) : IAsyncDisposable
     {
         public EkibenApp App => app;
 

@@ -33,10 +33,11 @@ internal sealed class PointedSend : IAsyncDisposable
     /// <param name="connections">To the relay.</param>
     /// <param name="cancel">Gives up.</param>
     /// <param name="oneByOne">The relay does not offer PIPELINING: no message is begun behind another's end.</param>
-    public static async Task<PointedSend> StartAsync(int connections, CancellationToken cancel, bool oneByOne = false)
+    /// <param name="faults">What the relay does otherwise than well.</param>
+    public static async Task<PointedSend> StartAsync(int connections, CancellationToken cancel, bool oneByOne = false, string[]? faults = null)
     {
 #pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's.
-        var sink = await SmtpSink.StartAsync(new SmtpSinkOptions { KeepMessages = true, Pipelining = !oneByOne }, TimeProvider.System, cancel);
+        var sink = await SmtpSink.StartAsync(new SmtpSinkOptions { KeepMessages = true, Pipelining = !oneByOne, Faults = [.. (faults ?? []).Select(FaultRule.Parse)] }, TimeProvider.System, cancel);
 #pragma warning restore RS0030
         var send = new PointedSend(sink, connections, cancel);
         var made = await EkibenProcess.RunAsync(cancel, "site", "create", "Crash", "--data", send.Folder, "--json");
@@ -76,7 +77,53 @@ internal sealed class PointedSend : IAsyncDisposable
         }
 
         await using var last = await ServeAsync(null);
-        using var reader = Client(last);
+        return await EndAsync(last, id, left);
+    }
+
+    /// <summary>The server is asked to stop (SIGTERM) again and again in the middle of sending, each time a little further on, and started anew.</summary>
+    public async Task<PointedEnd> RunStoppedAsync(int stops)
+    {
+        var left = new List<long>();
+        var server = await ServeAsync(null);
+        try
+        {
+            await PostAsync(server, "resend", cancels: false);
+            for (var stop = 0; stop < stops; stop++)
+            {
+                using (var client = Client(server))
+                {
+                    var receipt = await UntilAsync(
+                        client, 1, r => r.Number("accepted") > stop * People / (stops + 1) || r.GetProperty("status").GetString() == "sent");
+                    if (receipt.GetProperty("status").GetString() == "sent")
+                    {
+                        break;
+                    }
+                }
+
+                Assert.Equal(0, await server.StopAsync(Cancel));
+                left.Add(Count("SELECT COUNT(*) FROM recipients WHERE state IN (1, 9)"));
+                await server.DisposeAsync();
+                server = await ServeAsync(null);
+            }
+
+            return await EndAsync(server, 1, left);
+        }
+        finally
+        {
+            await server.DisposeAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _sink.DisposeAsync();
+        _data.Dispose();
+    }
+
+    /// <summary>Lets it finish, and adds up.</summary>
+    private async Task<PointedEnd> EndAsync(EkibenProcess server, long id, IReadOnlyList<long> left)
+    {
+        using var reader = Client(server);
         var receipt = await UntilAsync(reader, id, r => r.GetProperty("status").GetString() is "sent" || (r.GetProperty("status").GetString() is "canceled" && r.Number("pending") == 0));
         Assert.True(receipt.IsBalanced(), receipt.ToString());
         var list = await reader.GetFromJsonAsync<JsonElement>($"api/ekiben/v1/broadcasts/{id}/recipients?was=uncertain&limit=1000", Cancel);
@@ -84,12 +131,6 @@ internal sealed class PointedSend : IAsyncDisposable
         var copies = _sink.Messages.Where(message => message.Accepted).GroupBy(message => message.RcptTo.Single(), StringComparer.Ordinal).ToList();
         Assert.All(copies, one => Assert.Single(one.Select(message => message.MessageId).Distinct()));
         return new PointedEnd(receipt, copies.ToDictionary(one => one.Key, one => one.Count(), StringComparer.Ordinal), uncertain, left);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _sink.DisposeAsync();
-        _data.Dispose();
     }
 
     /// <summary>Waits for the server's end. One that has sent everything without passing the point would never end.</summary>

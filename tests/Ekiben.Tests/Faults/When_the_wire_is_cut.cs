@@ -68,6 +68,19 @@ public class When_the_wire_is_cut
         Assert.Equal(Messages, app.Accepted.Select(message => message.MessageId).Distinct().Count());
     }
 
+    [Fact]
+    public async Task A_message_begun_behind_the_one_that_is_cut_was_not_sent_and_its_try_does_not_count()
+    {
+        await using var app = await SendingApp.StartAsync(["dot:accept-then-rst:first=1"], connections: 1);
+        await app.PeopleAsync(Messages);
+        var id = await app.SendAsync();
+        var receipt = await app.UntilStatusAsync(id, "sent");
+        Assert.Equal((Messages, 1, 1), (receipt.Number("accepted"), receipt.Number("uncertain_ever"), receipt.Number("resent")));
+        // Two were begun on the connection that was lost: one of them has a second try, and nobody else.
+        Assert.Equal([1, 1, 1, 1, 1, 2], (await app.RecipientsAsync(id)).Select(line => line.GetProperty("attempts").GetInt32()).Order());
+        Assert.Equal([1, 1, 1, 1, 1, 2], app.Accepted.GroupBy(message => message.RcptTo.Single(), StringComparer.Ordinal).Select(copies => copies.Count()).Order());
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(7)]
