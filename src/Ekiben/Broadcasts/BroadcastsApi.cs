@@ -176,27 +176,19 @@ internal static class BroadcastsApi
         ? Answer.Ok(await request.Service<Why>().AskAsync(broadcast, email, request.Cancel))
         : request.BadRequest("email is missing: say of whom it is asked.", "missing_email"));
 
-    private static async Task<Answer> ResendAsync(ApiRequest request)
+    private static Task<Answer> ResendAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast =>
     {
-        if (request.BroadcastId is not { } id)
-        {
-            return NoSuchBroadcast(request);
-        }
-
         var word = request.Field("to") is { ValueKind: JsonValueKind.String } given ? given.GetString() : null;
         if (Enum.GetValues<ResendGroup>().Where(known => Words.SnakeCase(known.ToString()) == word).Cast<ResendGroup?>().FirstOrDefault() is not { } group)
         {
             return request.BadRequest($"to must be one of {string.Join(", ", Enum.GetValues<ResendGroup>().Select(known => Words.SnakeCase(known.ToString())))}.", "unknown_group");
         }
 
-        var resend = await request.Service<Resends>().DraftAsync(request.SiteId, id, group, request.Actor, request.Cancel);
-        return resend switch
-        {
-            { Draft: { } draft } => Answer.Created(BroadcastView.Of(draft, null) with { Content = draft.Content, LayoutId = draft.LayoutId }),
-            { Result.Code: "not_found" } => NoSuchBroadcast(request),
-            _ => Answer.Problem(StatusCodes.Status409Conflict, resend.Result.Code!, resend.Result.Problem!),
-        };
-    }
+        var resend = await request.Service<Resends>().DraftAsync(request.SiteId, broadcast.Id, group, request.Actor, request.Cancel);
+        return resend.Draft is { } draft
+            ? Answer.Created(BroadcastView.Of(draft, null) with { Content = draft.Content, LayoutId = draft.LayoutId })
+            : Answer.Problem(StatusCodes.Status409Conflict, resend.Result.Code!, resend.Result.Problem!);
+    });
 
     private static Task<Answer> AudienceAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast =>
     {

@@ -102,7 +102,7 @@ public class SequencesTests(PostgresFixture postgres) : IClassFixture<PostgresFi
 
     private static DateTimeOffset Parse(string text) => DateTimeOffset.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
 
-    private static Task StepAsync(SendingApp app) => app.App.Service<SequencesWorker>().StepAsync(Cancel);
+    private static Task<bool> StepAsync(SendingApp app) => app.App.Service<SequencesWorker>().StepAsync(Cancel);
 
     private static async Task<string> MakeAsync(SendingApp app, string? tag) =>
         (await app.Site.PostAsync("/api/ekiben/v1/sequences", new { name = "Onboarding", enrol_tag = tag })).Json.GetProperty("id").GetString()!;

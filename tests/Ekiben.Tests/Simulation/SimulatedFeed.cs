@@ -56,7 +56,7 @@ internal sealed class SimulatedFeed
     public IReadOnlyList<Candidate> Read() => Do(async () => await _pages.MoveNextAsync() ? _pages.Current : []);
 
     public void Claim(Candidate row) => Assert.IsType<ClaimAnswer.Claimed>(
-        Do(() => Ledger.ExchangeAsync(new Exchange(null, new ClaimRequest(row.Shard, row.Address, row.Attempts, Time.GetUtcNow())), default)));
+        Do(() => Ledger.ExchangeAsync(new Exchange(null, new ClaimRequest(row.Shard, row.Address, row.Attempts, Time.GetUtcNow())), default).AsTask()));
 
     public void Settle(Candidate row, DeliveryOutcome outcome, RetryDecision decision) => Do(() => SettleAsync(row, outcome, decision));
 
