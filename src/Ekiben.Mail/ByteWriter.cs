@@ -6,9 +6,10 @@ namespace Ekiben.Mail;
 /// <summary>A growing, reusable run of octets with a ceiling. Not thread-safe.</summary>
 internal sealed class ByteWriter(int limit, string tooLong) : IBufferWriter<byte>
 {
-    private byte[] _octets = new byte[4096];
+    private byte[] _octets = new byte[1024];
 
     public int Length { get; private set; }
+    public int Capacity => _octets.Length;
     public ReadOnlySpan<byte> Written => _octets.AsSpan(0, Length);
     public ReadOnlyMemory<byte> Memory => _octets.AsMemory(0, Length);
     public byte Last => Length == 0 ? (byte)0 : _octets[Length - 1];

@@ -37,6 +37,9 @@ public sealed class MessageBuffer
     /// <summary>The whole message: header, empty line, body. CRLF line ends, not dot-stuffed (no line of a body begins with a dot).</summary>
     public ReadOnlyMemory<byte> Bytes => Message.Memory;
 
+    /// <summary>Octets of memory that it holds for what it has made so far; it never gives any back.</summary>
+    public int Capacity => Message.Capacity + SubjectText.Capacity + Html.Capacity + Text.Capacity + Slot.Capacity;
+
     /// <summary>Octets of the header with the empty line that ends it.</summary>
     public int HeaderLength { get; internal set; }
 

@@ -245,7 +245,7 @@ internal sealed partial class BroadcastRun(
 
         var pool = relays.For(_site);
         var feed = new BroadcastFeed(queue, shards, Rate, State, clock);
-        var work = new LaneWork(queue, pool, feed, new UpcomingRows(), compiled, new MessagePool(), new FailureWatch(), State, Rate, clock, HoldOnceAsync);
+        var work = new LaneWork(queue, pool, feed, new UpcomingRows(), compiled, composer.Messages, new FailureWatch(), State, Rate, clock, HoldOnceAsync);
         return await LaneCrew.RunAsync(work, pool.Relay.Connections, stop, abort);
     }
 

@@ -56,9 +56,12 @@ internal sealed class ComposedMessage
     public ClaimAnswer.Claimed? Claim { get; set; }
 }
 
-/// <summary>Messages of the lanes of one run: as many as are made or on the wire, each used again for the next.</summary>
+/// <summary>Messages of the lanes of all runs: as many as are made or on the wire at once, each used again for the next.</summary>
 internal sealed class MessagePool
 {
+    /// <summary>Octets of memory that a message may keep while it waits for the next: a newsletter needs 40 KB, a hostile one megabytes.</summary>
+    private const int MostKept = 512 * 1024;
+
     private readonly Lock _lock = new();
     private readonly Stack<ComposedMessage> _free = new();
 
@@ -79,6 +82,11 @@ internal sealed class MessagePool
 
     public void Return(ComposedMessage message)
     {
+        if (message.Buffer.Capacity > MostKept)
+        {
+            return;
+        }
+
         lock (_lock)
         {
             _free.Push(message);

@@ -12,7 +12,7 @@ internal sealed class BenchMeter(int sink, TimeProvider clock)
     private const double TicksPerSecond = 100;
 
     private readonly long _at = clock.GetTimestamp();
-    private readonly long _allocated = GC.GetTotalAllocatedBytes();
+    private readonly long _allocated = GC.GetTotalAllocatedBytes(precise: true);
     private readonly int _collections = GC.CollectionCount(0);
     private readonly TimeSpan _own = OwnCpu();
     private readonly double _children = Children();
@@ -34,7 +34,7 @@ internal sealed class BenchMeter(int sink, TimeProvider clock)
             SourceCpuUs = children / messages * 1e6,
             SinkCpuUs = sinks / messages * 1e6,
             ForeignCpu = Math.Max(0, All() - _all - own - children - sinks) / seconds / Environment.ProcessorCount,
-            Allocated = (double)(GC.GetTotalAllocatedBytes() - _allocated) / messages,
+            Allocated = (double)(GC.GetTotalAllocatedBytes(precise: true) - _allocated) / messages,
             Collections = GC.CollectionCount(0) - _collections,
             PeakMb = PeakKb() / 1024.0,
         };

@@ -17,6 +17,9 @@ internal sealed class MessageComposer(Database database, MessageIds messageIds, 
 
     private readonly ComposePace _pace = new(clock);
 
+    /// <summary>Where the messages of all runs are made.</summary>
+    public MessagePool Messages { get; } = new();
+
     /// <summary>
     /// Compiles what was approved. The clock that its templates see is the broadcast's start. No other is given to them: a machine that was asleep
     /// for two seconds in the middle of a rendering must not cost a recipient their message, and steps bound the work.
