@@ -177,8 +177,8 @@ public sealed class When_a_broadcast_is_composed(EkibenApp app, Chromium chromiu
 
         await person.OpenAsync($"/broadcasts/{id}");
         await person.Page.GetByText("As an API call").ClickAsync();
-        await Expect(person.Page.GetByLabel("The call for curl")).ToContainTextAsync("\"subject\": \"What we cook\"");
-        await Expect(person.Page.GetByLabel("The call for curl")).Not.ToContainTextAsync(site.SecretKey);
+        await Expect(person.Input("The call for curl")).ToContainTextAsync("\"subject\": \"What we cook\"");
+        await Expect(person.Input("The call for curl")).Not.ToContainTextAsync(site.SecretKey);
         await using var other = await Person.LogInAsync(app, chromium, Roles.Author);
         await other.OpenAsync($"/broadcasts/{id}");
         await other.Link("Edit").ClickAsync();

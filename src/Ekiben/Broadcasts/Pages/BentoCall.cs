@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Ekiben.Sites;
 
 namespace Ekiben.Broadcasts.Pages;
@@ -11,9 +13,9 @@ namespace Ekiben.Broadcasts.Pages;
 /// </summary>
 /// <param name="Name">What it is written in.</param>
 /// <param name="Text">To be copied as it stands.</param>
-internal sealed record BentoCall(string Name, string Text)
+internal sealed partial record BentoCall(string Name, string Text)
 {
-    /// <summary>Not for HTML: the page encodes it. Characters beyond the first plane stand as they are, since Python reads their escapes differently.</summary>
+    /// <summary>Not for HTML: the page encodes it.</summary>
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The same call in each of its forms.</summary>
@@ -23,8 +25,8 @@ internal sealed record BentoCall(string Name, string Text)
     public static IReadOnlyList<BentoCall> Of(Broadcast broadcast, Site site, string origin)
     {
         var item = Item(broadcast);
-        var body = new JsonObject { ["broadcasts"] = new JsonArray(item) }.ToJsonString(Readable);
-        var text = item.ToJsonString(Readable);
+        var list = new JsonObject { ["broadcasts"] = new JsonArray(item) };
+        var (body, text) = (Written(list), Written(item));
         return
         [
             new("curl", $"""
@@ -55,11 +57,20 @@ internal sealed record BentoCall(string Name, string Text)
         ];
     }
 
+    /// <summary>Characters beyond the first plane stand as they are: Python reads the two halves of their escape as two characters.</summary>
+    private static string Written(JsonObject json) =>
+        Pair().Replace(json.ToJsonString(Readable), pair => new string([Half(pair.Groups[1]), Half(pair.Groups[2])]));
+
+    private static char Half(Group hex) => (char)ushort.Parse(hex.ValueSpan, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"\\u(D[89AB][0-9A-F]{2})\\u(D[C-F][0-9A-F]{2})")]
+    private static partial Regex Pair();
+
     /// <summary>One item, without what it says nothing in, so that it reads the same in all languages: texts and numbers alone.</summary>
     private static JsonObject Item(Broadcast broadcast)
     {
         var item = JsonObject.Create(ComposeForm.Of(broadcast, TimeZoneInfo.Utc).ToItem())!;
-        item["send_at"] = broadcast.SendAt?.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+        item["send_at"] = broadcast.SendAt?.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         item["inclusive_tags"] = broadcast.InclusiveTags;
         item["exclusive_tags"] = broadcast.ExclusiveTags;
         foreach (var (name, value) in item.ToList())
