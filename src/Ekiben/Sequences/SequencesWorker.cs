@@ -15,8 +15,13 @@ internal sealed partial class SequencesWorker(EkibenOptions options, Database da
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
 
+    /// <summary>How often it is looked for people who left between two steps, which walks everybody who is on a way.</summary>
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
+
     /// <summary>People a transaction, so that nobody waits long behind it.</summary>
     private const int Batch = 100;
+
+    private DateTimeOffset _swept = DateTimeOffset.MinValue;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -57,13 +62,15 @@ internal sealed partial class SequencesWorker(EkibenOptions options, Database da
     {
         await using var db = database.OpenEverySite();
         var now = clock.GetUtcNow();
-        if (!await db.Enrolments.AnyAsync(one => one.State == EnrolmentState.Active, cancel))
+        var sweeps = now - _swept >= SweepEvery;
+        if (!await db.Enrolments.AnyAsync(one => one.State == EnrolmentState.Active && (sweeps || one.DueAt == null || one.DueAt <= now), cancel))
         {
             return false;
         }
 
         await using var write = await database.BeginWriteAsync(db, cancel);
-        await EndAsync(db, cancel);
+        await EndAsync(db, sweeps ? null : now, cancel);
+        _swept = sweeps ? now : _swept;
         var found = await (
             from enrolment in db.Enrolments
             join step in db.SequenceSteps on new { enrolment.SequenceId, enrolment.Position } equals new { step.SequenceId, step.Position }
@@ -93,10 +100,10 @@ internal sealed partial class SequencesWorker(EkibenOptions options, Database da
         return found.Count == Batch;
     }
 
-    /// <summary>Whoever unsubscribed, was suppressed or deleted gets no further step, also when they come back.</summary>
-    private static async Task EndAsync(Db db, CancellationToken cancel) =>
+    /// <summary>Whoever unsubscribed, was suppressed or deleted gets no further step: of those with a step due by then, or of all.</summary>
+    private static async Task EndAsync(Db db, DateTimeOffset? due, CancellationToken cancel) =>
         await db.Enrolments
-            .Where(one => one.State == EnrolmentState.Active && !db.Subscribers.Any(person => person.Id == one.SubscriberId && person.UnsubscribedAt == null
+            .Where(one => one.State == EnrolmentState.Active && (due == null || one.DueAt == null || one.DueAt <= due) && !db.Subscribers.Any(person => person.Id == one.SubscriberId && person.UnsubscribedAt == null
                 && !db.Suppressions.Any(suppression => suppression.SiteId == one.SiteId && suppression.AddressId == person.AddressId)))
             .ExecuteUpdateAsync(set => set.SetProperty(one => one.State, EnrolmentState.Ended), cancel);
 

@@ -60,6 +60,8 @@ public class SequencesTests(PostgresFixture postgres) : IClassFixture<PostgresFi
         await app.Site.PostAsync($"/api/ekiben/v1/sequences/{id}/enrolments", new { email = "ann@example.com" });
         await StepAsync(app);
         await app.Site.PostAsync("/api/v1/fetch/commands", new { command = new { command = "unsubscribe", email = "ann@example.com" } });
+        // Between two steps it is looked for them once a minute.
+        clock.Advance(TimeSpan.FromMinutes(1));
         await StepAsync(app);
         await app.Site.PostAsync("/api/v1/fetch/commands", new { command = new { command = "subscribe", email = "ann@example.com" } });
         clock.Advance(TimeSpan.FromDays(3));
