@@ -70,15 +70,15 @@ internal static class BentoSequencesApi
 
     private static async Task<Answer> AppendAsync(ApiRequest request)
     {
-        if (!BentoValues.TryReadOne(request, "email_template", out var given, out var refusal))
-        {
-            return refusal!;
-        }
-
         var id = request.Route("id");
         if (await request.Db.Sequences.FirstOrDefaultAsync(sequence => sequence.PublicId == id, request.Cancel) is not { } sequence)
         {
             return request.NotFound("Sequence not found");
+        }
+
+        if (!BentoValues.TryReadOne(request, "email_template", out var given, out var refusal))
+        {
+            return refusal!;
         }
 
         var (subject, html, preview) = (BentoValues.Text(given, "subject")?.Trim(), BentoValues.Text(given, "html"), BentoValues.Text(given, "inbox_snippet"));
