@@ -114,7 +114,7 @@ public sealed class When_a_broadcast_is_on_its_way(Chromium chromium)
         await person.Link("A first look, Ann").ClickAsync();
         await person.SettledAsync();
         await person.SeesAsync("ann@example.com");
-        await Expect(person.Page.FrameLocator("iframe").First.GetByText("Good day Ann")).ToBeVisibleAsync();
+        await Expect(person.Page.Locator("iframe").First.ContentFrame.GetByText("Good day Ann")).ToBeVisibleAsync();
         Assert.Empty(person.Complaints);
     }
 }
