@@ -28,7 +28,7 @@ public sealed class HttpExamplesTests(EkibenApp app)
         {
             var path = HttpExamples.Fill(example.Path, site.Uuid, answers);
             var reply = await SendAsync(own, site, example, path, answers);
-            Assert.True((int)reply.Status is >= 200 and < 300, $"{example.Method} {path} answered {(int)reply.Status}: {reply.Text}");
+            Assert.True((int)reply.Status is >= 200 and < 300 || ReachedEverybody(reply), $"{example.Method} {path} answered {(int)reply.Status}: {reply.Text}");
             if (example.Name is { } name)
             {
                 answers[name] = reply.Json;
@@ -51,7 +51,7 @@ public sealed class HttpExamplesTests(EkibenApp app)
             }
 
             var reply = await Reply.OfAsync(await site.Client.SendAsync(request, Cancel));
-            var early = reply.Status == HttpStatusCode.Conflict || (example.Name == "mailbox" && reply.Json.GetProperty("data").GetArrayLength() == 0);
+            var early = (reply.Status == HttpStatusCode.Conflict && !ReachedEverybody(reply)) || (example.Name == "mailbox" && reply.Json.GetProperty("data").GetArrayLength() == 0);
             if (!early || deadline.IsCancellationRequested)
             {
                 return reply;
@@ -62,4 +62,7 @@ public sealed class HttpExamplesTests(EkibenApp app)
         }
 #pragma warning restore RS0030
     }
+
+    /// <summary>What is sent again to those not reached has nobody when all got it before the cancellation.</summary>
+    private static bool ReachedEverybody(Reply reply) => reply.Status == HttpStatusCode.Conflict && reply.Text.Contains("\"nobody\"", StringComparison.Ordinal);
 }
