@@ -60,15 +60,32 @@ public sealed class ServeTests : IDisposable
         Assert.False(File.Exists(_folder.File("ekiben.db")));
     }
 
+    /// <summary>All that the database holds, but for the beat by which the server that runs says every ten seconds that it does.</summary>
     private async Task<string> Fingerprint()
     {
-        var files = new List<string>();
-        foreach (var file in Directory.GetFiles(_folder.Path, "ekiben.db*").Where(f => !f.EndsWith("-shm", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        await using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={_folder.File("ekiben.db")};Mode=ReadOnly;Pooling=False");
+        await connection.OpenAsync(Cancel);
+        var rows = new List<string>();
+        foreach (var table in await Read("SELECT name || char(9) || COALESCE(sql, '') FROM sqlite_master WHERE type = 'table' AND name <> 'instance' ORDER BY name"))
         {
-            await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            files.Add($"{file} {Convert.ToHexString(await System.Security.Cryptography.SHA256.HashDataAsync(stream, Cancel))}");
+            rows.Add(table);
+            rows.AddRange(await Read($"SELECT * FROM \"{table.Split('\t')[0]}\""));
         }
 
-        return string.Join('\n', files);
+        return string.Join('\n', rows);
+
+        async Task<List<string>> Read(string sql)
+        {
+            await using var command = connection.CreateCommand();
+            command.CommandText = sql;
+            var lines = new List<string>();
+            await using var reader = await command.ExecuteReaderAsync(Cancel);
+            while (await reader.ReadAsync(Cancel))
+            {
+                lines.Add(string.Join('\t', Enumerable.Range(0, reader.FieldCount).Select(reader.GetValue)));
+            }
+
+            return lines;
+        }
     }
 }
