@@ -70,7 +70,7 @@ internal sealed class EventItemReader(InstanceKey instanceKey, SiteId site, Time
     /// <summary>The person as an import would say it: fields, and the tag that the event adds or takes.</summary>
     private bool TryReadPerson(JsonElement item, string type, JsonElement fields, JsonElement details, out SubscriberRecord? person, out string? error)
     {
-        var said = new JsonObject { ["email"] = BentoValues.Text(item, "email"), ["fields"] = JsonNode.Parse(fields.GetRawText()) };
+        var said = new JsonObject { ["email"] = BentoValues.Text(item, "email") ?? IdentityEmail(item), ["fields"] = JsonNode.Parse(fields.GetRawText()) };
         if (type is EventTypes.Tag or EventTypes.RemoveTag)
         {
             if (string.IsNullOrWhiteSpace(BentoValues.Text(details, "tag")))
@@ -85,6 +85,9 @@ internal sealed class EventItemReader(InstanceKey instanceKey, SiteId site, Time
         using var document = JsonDocument.Parse(said.ToJsonString());
         return _people.TryRead(document.RootElement.Clone(), out person, out error);
     }
+
+    /// <summary>Bento's first clients (<c>/tracking/events/</c>) name the person as <c>identity: {email}</c>.</summary>
+    private static string? IdentityEmail(JsonElement item) => item.TryGetProperty("identity", out var identity) ? BentoValues.Text(identity, "email") : null;
 
     /// <summary>Absent, null and PHP's empty list are an empty object.</summary>
     private static bool TryReadObject(JsonElement item, string name, out JsonElement value, out string? error)

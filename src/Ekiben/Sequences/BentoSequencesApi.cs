@@ -70,8 +70,7 @@ internal static class BentoSequencesApi
 
     private static async Task<Answer> AppendAsync(ApiRequest request)
     {
-        var id = request.Route("id");
-        if (await request.Db.Sequences.FirstOrDefaultAsync(sequence => sequence.PublicId == id, request.Cancel) is not { } sequence)
+        if (await FindSequenceAsync(request) is not { } sequence)
         {
             return request.NotFound("Sequence not found");
         }
@@ -121,6 +120,15 @@ internal static class BentoSequencesApi
             return Answer.Created(new BentoOne(await RecordAsync(request, made)));
         });
         return answer;
+    }
+
+    /// <summary>By its id, or by its number as Bento's oldest answers had it.</summary>
+    private static Task<Sequence?> FindSequenceAsync(ApiRequest request)
+    {
+        var id = request.Route("id");
+        return long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? request.Db.Sequences.FirstOrDefaultAsync(sequence => sequence.Id == number, request.Cancel)
+            : request.Db.Sequences.FirstOrDefaultAsync(sequence => sequence.PublicId == id, request.Cancel);
     }
 
     private static string? DelayFault(JsonElement given, out DelayUnit unit, out int count)
