@@ -147,7 +147,7 @@ internal static class BentoSequencesApi
             return null;
         }
 
-        return int.TryParse(value.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out count) && count is >= 0 and <= MaxCount
+        return int.TryParse(value.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out count) && count is >= 1 and <= MaxCount
             ? null
             : $"delay_interval_count must be a whole number from 1 to {MaxCount}.";
     }

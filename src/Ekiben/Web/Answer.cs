@@ -5,7 +5,8 @@ namespace Ekiben.Web;
 /// <summary>What a handler answers: complete before the first byte leaves, so that it can be kept for an Idempotency-Key.</summary>
 internal sealed class Answer : IResult
 {
-    private const string JsonType = "application/json; charset=utf-8";
+    /// <summary>Without a charset, which JSON's type does not have (RFC 8259 §11): major 0 of Bento's SDK for Node reads errors of exactly this type alone.</summary>
+    private const string JsonType = "application/json";
 
     private Answer(int status, string contentType, byte[] body)
     {

@@ -24,7 +24,6 @@ public sealed partial class RecordedExchangesTests(EkibenApp app)
         {
             var reply = await SendAsync(site, exchange, text => Fill(names, text));
             Assert.True((int)reply.Status == exchange.Status, $"{exchange.Method} {exchange.Path} answered {(int)reply.Status}: {reply.Text}");
-            Assert.Equal("application/json", reply.ContentType);
             foreach (var line in exchange.Expected)
             {
                 var parts = Expectation().Match(line);
@@ -56,7 +55,11 @@ public sealed partial class RecordedExchangesTests(EkibenApp app)
             request.Headers.TryAddWithoutValidation(header, fill(value));
         }
 
-        return await Reply.OfAsync(await site.Client.SendAsync(request, TestContext.Current.CancellationToken));
+        var response = await site.Client.SendAsync(request, TestContext.Current.CancellationToken);
+
+        // Major 0 of the SDK for Node reads an error only when nothing stands behind this.
+        Assert.Equal("application/json", response.Content.Headers.ContentType?.ToString());
+        return await Reply.OfAsync(response);
     }
 
     /// <summary>What the files call by a name.</summary>

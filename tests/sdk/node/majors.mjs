@@ -86,7 +86,7 @@ async function all(major, bento) {
 
   const mail = { to: `mail.${email}`, from: 'news@example.com', subject: 'Order {{ order }}', html_body: '<p>{{ order }}</p>', transactional: true, personalizations: { order: 42, lines: ['pen'] } };
   assert.equal(await bento.Batch.sendTransactionalEmails({ emails: [mail, { ...mail, to: `second.${email}` }] }), 2);
-  await assert.rejects(() => bento.Batch.sendTransactionalEmails({ emails: [{ ...mail, from: 'stranger@example.net' }] }), major === 0 ? /500/ : /not authorized/i);
+  await assert.rejects(() => bento.Batch.sendTransactionalEmails({ emails: [{ ...mail, from: 'stranger@example.net' }] }), /not authorized/i);
   ok('Batch.sendTransactionalEmails');
   if (major === 0) return;
 
