@@ -217,6 +217,7 @@ internal sealed class BroadcastFeed
             if (!cursor.UncertainRead)
             {
                 cursor.UncertainRead = true;
+                cursor.UncertainAsOf = Interlocked.Read(ref _settlements);
                 var uncertain = await _queue.ReadDueAsync(cursor.Shard, RecipientState.Uncertain, SendQueue.ShardSize, cancel);
                 if (uncertain.Count > 0)
                 {
@@ -230,7 +231,8 @@ internal sealed class BroadcastFeed
 
     /// <summary>
     /// Waits for what is in flight, no longer than until a row is given back or due, or more arrives: one message whose relay is silent must not keep
-    /// others. True when another look is worth it, false when nothing was in flight and nothing came back since the last look.
+    /// others. True when another look is worth it, false when nothing was in flight, nothing came back since the last look, and uncertain rows were
+    /// looked for after the last outcome: one that became uncertain while another row was in flight was passed over until then.
     /// </summary>
     /// <param name="before">How many had settled, and were given back, before the last look.</param>
     /// <param name="arrived">Ends the wait too.</param>
@@ -249,7 +251,7 @@ internal sealed class BroadcastFeed
             {
                 settled = _settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
-            else if (_settlements == before.Settlements)
+            else if (_settlements == before.Settlements && Array.TrueForAll(_shards, cursor => cursor.UncertainAsOf == _settlements))
             {
                 return false;
             }
@@ -314,6 +316,9 @@ internal sealed class BroadcastFeed
         public DateTimeOffset? NextDueAt { get; set; }
 
         public bool UncertainRead { get; set; }
+
+        /// <summary>How many rows had settled when uncertain rows were last looked for.</summary>
+        public long UncertainAsOf { get; set; } = -1;
 
         /// <summary>Where the next read begins; null when nothing is left. Rows given back from now on are minded when it is done.</summary>
         public AddressId? TakePosition(Lock gate)

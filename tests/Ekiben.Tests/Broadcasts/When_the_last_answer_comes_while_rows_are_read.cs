@@ -14,6 +14,7 @@ public class When_the_last_answer_comes_while_rows_are_read
     private const int Steps = 30;
 
     private static readonly DeliveryOutcome NotSent = new DeliveryOutcome.NotSent(SmtpPhase.Mail, "cut");
+    private static readonly DeliveryOutcome Accepted = new DeliveryOutcome.Accepted(new SmtpReply(250, "2.0.0", "taken"));
     private static readonly RetryDecision GiveBack = new(RetryStep.GiveBack);
 
     [Fact]
@@ -37,6 +38,26 @@ public class When_the_last_answer_comes_while_rows_are_read
             feed.Settle(rows[0], NotSent, GiveBack);
             feed.Settle(rows[2], NotSent, GiveBack);
             AssertComes(feed, rows[1], NotSent, GiveBack, moment);
+        }
+    }
+
+    /// <summary>It became uncertain while others were in flight, and the last of those settles before the feed looks again.</summary>
+    [Fact]
+    public void An_uncertain_message_is_not_left_behind_by_one_that_comes_back_after_it()
+    {
+        for (var moment = 0; moment < Steps; moment++)
+        {
+            var (feed, rows) = Begun(people: 3);
+            var (uncertain, late, first) = (rows[0], rows[1], rows[2]);
+            AssertComes(feed, first, NotSent, GiveBack, Steps);
+            feed.Claim(first);
+            feed.Settle(uncertain, new DeliveryOutcome.Uncertain(SmtpPhase.Dot, "cut"), new RetryDecision(RetryStep.MarkUncertain));
+            feed.Settle(first, Accepted, RetryDecision.Accept);
+            AssertComes(feed, late, NotSent, GiveBack, moment);
+            feed.Claim(late);
+            feed.Settle(late, Accepted, RetryDecision.Accept);
+            var comes = feed.ReadUntil(uncertain.Address);
+            Assert.True(feed.Finish(comes) && comes.GetAwaiter().GetResult(), $"its second try is left out when the other comes back after {moment} steps");
         }
     }
 
