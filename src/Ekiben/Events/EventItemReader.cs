@@ -144,8 +144,7 @@ internal sealed class EventItemReader(InstanceKey instanceKey, SiteId site, Time
             return null;
         }
 
-        if (!value.TryGetProperty("amount", out var amount)
-            || !long.TryParse(amount.ToString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var cents))
+        if (!value.TryGetProperty("amount", out var amount) || !TryReadCents(amount, out var cents))
         {
             return "details.value.amount must be a whole number of cents.";
         }
@@ -158,5 +157,22 @@ internal sealed class EventItemReader(InstanceKey instanceKey, SiteId site, Time
 
         (row.Amount, row.Currency) = (cents, currency);
         return null;
+    }
+
+    /// <summary>Languages whose numbers are floats write 4000 as <c>4000.0</c> or <c>4e3</c>, which is as whole. In a text only digits are read: <c>"40.00"</c> means another unit.</summary>
+    private static bool TryReadCents(JsonElement amount, out long cents)
+    {
+        if (long.TryParse(amount.ToString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out cents))
+        {
+            return true;
+        }
+
+        if (amount.ValueKind != JsonValueKind.Number || !amount.TryGetDecimal(out var number) || !decimal.IsInteger(number) || number is < long.MinValue or > long.MaxValue)
+        {
+            return false;
+        }
+
+        cents = (long)number;
+        return true;
     }
 }

@@ -22,11 +22,11 @@ internal sealed class MailItemReader(Site site, InstanceKey instanceKey, IReadOn
 
     private readonly Dictionary<string, string?> _checked = [];
 
-    /// <summary>Who sends the item, a default where it names nobody; null when that is no author of the site.</summary>
+    /// <summary>Who sends the item, a default where it names nobody; null when that is no author of the site, or nobody's address.</summary>
     public Author? AuthorOf(JsonElement item)
     {
         var text = item.ValueKind == JsonValueKind.Object && item.TryGetProperty("from", out var from)
-            ? from.ValueKind == JsonValueKind.Object ? BentoValues.Text(from, "email") : BentoValues.Text(item, "from")
+            ? from.ValueKind == JsonValueKind.Object ? BentoValues.Text(from, "email") : from.ToString()
             : null;
         if (string.IsNullOrWhiteSpace(text))
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Ekiben.Fields;
 
 namespace Ekiben.Segments;
 
@@ -145,6 +146,13 @@ internal abstract record SegmentRule
     private static bool TryParseLeaf(JsonElement json, out SegmentRule? rule, out string? error)
     {
         (rule, error) = (null, null);
+        if (FieldValue.HasNul(json))
+        {
+            // PostgreSQL takes none in a parameter.
+            error = "rule must not contain NUL";
+            return false;
+        }
+
         if (json.TryGetProperty("tag", out var tag))
         {
             if (tag.ValueKind != JsonValueKind.String || string.IsNullOrWhiteSpace(tag.GetString()))

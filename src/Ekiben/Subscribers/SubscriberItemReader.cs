@@ -133,7 +133,7 @@ internal sealed class SubscriberItemReader(InstanceKey instanceKey)
                     LastName = Name(value, LastName, own);
                     break;
                 default:
-                    _fault ??= FieldName.Fault(key);
+                    _fault ??= FieldName.Fault(key) ?? FieldValue.Fault(value);
                     _bytes += Encoding.UTF8.GetByteCount(value.GetRawText());
                     Custom.Add(new(key, value));
                     break;

@@ -8,7 +8,7 @@ namespace Ekiben.Web;
 internal delegate Task<Answer> ApiHandler(ApiRequest request);
 
 /// <summary>
-/// The edge of both APIs. Every request passes these steps in this order: count it, read the body, find the site, refuse what is not JSON,
+/// The edge of both APIs. Every request passes these steps in this order: count it, refuse what a page of elsewhere would change, read the body, find the site, refuse what is not JSON,
 /// look for a kept answer, handle, keep the answer, answer. Nothing above this class sees an exception.
 /// </summary>
 internal static partial class ApiEdge
@@ -53,11 +53,16 @@ internal static partial class ApiEdge
 
     private static async Task<Answer> StepsAsync(HttpContext http, ApiStyle style, ApiHandler handler)
     {
-        // 0. Not too often.
+        // 0. Not too often, and not for a page of elsewhere.
         if (http.RequestServices.GetRequiredService<RequestRate>().Take(http) is { } wait)
         {
             http.Response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
             return style.Refuse(StatusCodes.Status429TooManyRequests, "too_many_requests", "Too many requests; wait before the next one.");
+        }
+
+        if (ForeignPage.Changes(http.Request))
+        {
+            return style.Refuse(StatusCodes.Status403Forbidden, "cross_site", "Pages of other sites may change nothing here.");
         }
 
         // 1. The body, since the site may be named in it.

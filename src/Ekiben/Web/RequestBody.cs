@@ -149,7 +149,7 @@ internal sealed class RequestBody
 
             return new RequestBody(bytes, root, null);
         }
-        catch (JsonException wrong) when (wrong.Message.Contains("depth", StringComparison.Ordinal))
+        catch (JsonException) when (IsTooDeep(bytes))
         {
             return new RequestBody(bytes, null, $"The body is nested deeper than {RequestLimits.MaxDepth} levels.");
         }
@@ -163,6 +163,28 @@ internal sealed class RequestBody
         {
             return new RequestBody(bytes, null, "The body is not valid JSON: a \\u escape is half of a surrogate pair.");
         }
+    }
+
+    /// <summary>The parser's sentence names its depth for a body that ends too early too, so the brackets before the fault are counted.</summary>
+    private static bool IsTooDeep(byte[] bytes)
+    {
+        var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { MaxDepth = int.MaxValue });
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.CurrentDepth >= RequestLimits.MaxDepth && reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
+                {
+                    return true;
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            // Wrong before it is deep.
+        }
+
+        return false;
     }
 
     /// <summary>Half a surrogate pair passes the parser and would throw wherever the text is read: find it now.</summary>

@@ -84,6 +84,37 @@ public sealed class EventsTests(EkibenApp app)
         Assert.Equal([("1", 4000L, "EUR"), ("2", 150L, "EUR")], kept.Select(e => (e.UniqueKey!, e.Amount!.Value, e.Currency!)));
     }
 
+    [Theory]
+    [InlineData("\"a\\u0000b\"")]
+    [InlineData("[{\"a\\u0000\":1}]")]
+    [InlineData("1e200000")]
+    [InlineData("-1e-20000")]
+    public async Task A_field_that_a_database_cannot_compare_is_refused(string value)
+    {
+        var site = await app.AddSiteAsync();
+        var events = $$$"""{"events":[{"type":"a","email":"a@example.com","fields":{"x":{{{value}}} } },{"type":"a","email":"b@example.com","fields":{"x":"\\u0000","y":1e300}}]}""";
+        Assert.Equal(1, Count(await site.PostAsync(Batch, events), "results"));
+        Assert.Equal(1, Count(await site.PostAsync("/api/v1/batch/subscribers", $$$"""{"subscribers":{"email":"a@example.com","x":{{{value}}} } }"""), "failed"));
+        Assert.Equal(1, Count(await site.PostAsync("/api/v1/fetch/commands", $$$"""{"command":{"command":"add_field","email":"a@example.com","query":{"key":"x","value":{{{value}}} } } }"""), "failed"));
+    }
+
+    [Theory]
+    [InlineData("4000.0", 4000L)]
+    [InlineData("4e3", 4000L)]
+    [InlineData("-1.50E2", -150L)]
+    [InlineData("40.5", null)]
+    [InlineData("\"4000.0\"", null)]
+    [InlineData("9223372036854775808.0", null)]
+    [InlineData("1e999", null)]
+    public async Task Whole_cents_may_be_written_as_a_float(string amount, long? cents)
+    {
+        var site = await app.AddSiteAsync();
+        var reply = await site.PostAsync(Batch, $$$"""{"events":{"type":"$purchase","email":"a@example.com","details":{"value":{"currency":"EUR","amount":{{{amount}}} } } } }""");
+        Assert.Equal(cents is null ? 0 : 1, Count(reply, "results"));
+        await using var db = app.Database.Open(site.Id);
+        Assert.Equal(cents, await db.Events.Select(e => e.Amount).SingleOrDefaultAsync(TestContext.Current.CancellationToken));
+    }
+
     [Fact]
     public async Task An_event_that_cannot_be_read_is_named_and_stops_no_other()
     {

@@ -78,6 +78,18 @@ public class SendingMailsTests(PostgresFixture postgres) : IClassFixture<Postgre
         Assert.Equal(0, app.Count("SELECT COUNT(*) FROM mails"));
     }
 
+    [Theory]
+    [InlineData("5")]
+    [InlineData("true")]
+    [InlineData("""["stranger@example.net"]""")]
+    [InlineData("""{"email":"stranger@example.net"}""")]
+    public async Task A_sender_that_is_no_text_is_not_taken_for_the_default_one(string from)
+    {
+        await using var app = await StartAsync("SQLite");
+        var answer = await PostAsync(app, new { to = "b@example.com", from = System.Text.Json.Nodes.JsonNode.Parse(from), subject = "Hi", html_body = "<p>Hi</p>" });
+        Assert.Equal((HttpStatusCode.InternalServerError, BentoMailsApi.NoAuthor), (answer.Status, answer.Json.GetProperty("error").GetString()));
+    }
+
     [Theory, MemberData(nameof(Databases))]
     public async Task What_is_wrong_with_one_item_stops_no_other(string database)
     {

@@ -73,4 +73,14 @@ public sealed class RuleDraftTests
 
         private int Choose(int of) => choices[_next++ % choices.Length] % of;
     }
+
+    [Theory]
+    [InlineData("""{"field":"x","value":"a\u0000"}""")]
+    [InlineData("""{"and":[{"field":"x\u0000","op":"exists"}]}""")]
+    [InlineData("""{"not":{"tag":"a\u0000"}}""")]
+    public void A_rule_with_NUL_is_refused(string rule)
+    {
+        Assert.False(SegmentRule.TryParse(Ekiben.Web.ApiJson.Element(rule), out _, out var error));
+        Assert.Equal("rule must not contain NUL", error);
+    }
 }

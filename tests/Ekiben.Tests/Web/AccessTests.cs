@@ -199,6 +199,41 @@ public class AccessTests(EkibenApp app)
         Assert.Contains("32 levels", reply.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("{", "line 1, byte 2")]
+    [InlineData("{\"tag\":[", "line 1, byte 9")]
+    [InlineData("{\"tag\":[}", "line 1, byte 9")]
+    public async Task A_body_that_ends_too_early_is_not_called_too_deep(string body, string place)
+    {
+        var site = await app.AddSiteAsync();
+        var reply = await site.PostAsync(Tags, body);
+        Assert.Equal((HttpStatusCode.BadRequest, $"The body is not valid JSON ({place})."), (reply.Status, reply.Error));
+    }
+
+    [Theory]
+    [InlineData("POST", "Sec-Fetch-Site", "cross-site", HttpStatusCode.Forbidden)]
+    [InlineData("POST", "Sec-Fetch-Site", "same-site", HttpStatusCode.Forbidden)]
+    [InlineData("DELETE", "Sec-Fetch-Site", "cross-site", HttpStatusCode.Forbidden)]
+    [InlineData("POST", "Origin", "https://elsewhere.example", HttpStatusCode.Forbidden)]
+    [InlineData("POST", "Origin", "null", HttpStatusCode.Forbidden)]
+    [InlineData("POST", "Sec-Fetch-Site", "same-origin", HttpStatusCode.OK)]
+    [InlineData("POST", "Sec-Fetch-Site", "none", HttpStatusCode.OK)]
+    [InlineData("POST", "Origin", "HOST", HttpStatusCode.OK)]
+    [InlineData("GET", "Sec-Fetch-Site", "cross-site", HttpStatusCode.OK)]
+    public async Task A_page_of_elsewhere_changes_nothing_with_a_key_that_the_browser_remembers(string method, string header, string value, HttpStatusCode status)
+    {
+        var site = await app.AddSiteAsync();
+        using var request = new HttpRequestMessage(new HttpMethod(method), Tags);
+        request.Content = method == "GET" ? null : new StringContent("""{"tag":{"name":"theirs"}}""", Encoding.UTF8, "text/plain");
+        request.Headers.Add(header, value == "HOST" ? site.Client.BaseAddress!.GetLeftPart(UriPartial.Authority) : value);
+
+        var reply = await Reply.OfAsync(await site.Client.SendAsync(request, TestContext.Current.CancellationToken));
+
+        Assert.Equal(status, reply.Status);
+        var isMade = method == "POST" && status == HttpStatusCode.OK;
+        Assert.Equal(isMade ? 1 : 0, (await site.GetAsync(Tags)).Json.GetProperty("data").GetArrayLength());
+    }
+
     [Fact]
     public async Task An_unknown_path_is_404_as_json_and_only_with_a_key()
     {
