@@ -31,6 +31,19 @@ internal sealed class BroadcastReports(Database database)
             [.. figures.Skip(1)]);
     }
 
+    /// <summary>The same with how people left and the figures of each domain, for which it walks all recipients.</summary>
+    public async Task<BroadcastReport> ReadWholeAsync(Broadcast broadcast, CancellationToken cancel) => await ReadAsync(broadcast, cancel) with
+    {
+        UnsubscribedBy = await UnsubscribedByAsync(broadcast, cancel),
+        ByDomain = await ByDomainAsync(broadcast, cancel),
+    };
+
+    /// <summary>How the recipients left.</summary>
+    public Task<UnsubscribeCounts> UnsubscribedByAsync(Broadcast broadcast, CancellationToken cancel) => UnsubscribeWays.ReadAsync(database, broadcast, cancel);
+
+    /// <summary>The largest domains and all others. It walks all recipients, so ask beside a page.</summary>
+    public Task<IReadOnlyList<DomainFigures>> ByDomainAsync(Broadcast broadcast, CancellationToken cancel) => RecipientDomains.ReadAsync(database, broadcast, cancel);
+
     private static long Of(IEnumerable<HourlyReactions> hour, ReactionKind kind) => hour.Where(line => line.Kind == Words.SnakeCase(kind.ToString())).Sum(line => line.Count);
 
     private static ReportFigures Figures(Broadcast broadcast, long accepted, ReactionStats reactions) => new(
@@ -43,7 +56,14 @@ internal sealed class BroadcastReports(Database database)
 /// <param name="Links">The links that were followed, most first.</param>
 /// <param name="ByHour">The first two days, hours in which nothing happened left out.</param>
 /// <param name="Earlier">The sums of the site's five broadcasts before it, the newest first.</param>
-internal sealed record BroadcastReport(ReportFigures Figures, IReadOnlyList<UrlClicks> Links, IReadOnlyList<ReportHour> ByHour, IReadOnlyList<ReportFigures> Earlier);
+internal sealed record BroadcastReport(ReportFigures Figures, IReadOnlyList<UrlClicks> Links, IReadOnlyList<ReportHour> ByHour, IReadOnlyList<ReportFigures> Earlier)
+{
+    /// <summary>How the recipients left; null where it was not asked for.</summary>
+    public UnsubscribeCounts? UnsubscribedBy { get; init; }
+
+    /// <summary>The 20 domains with most recipients, and one line without a name for all others; null where it was not asked for.</summary>
+    public IReadOnlyList<DomainFigures>? ByDomain { get; init; }
+}
 
 /// <summary>People and raw counts side by side: three opens by one person are one opener.</summary>
 internal sealed record ReportFigures(

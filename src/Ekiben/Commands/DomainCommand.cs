@@ -97,7 +97,7 @@ internal static class DomainCommand
         {
             var (domain, server) = (ReadName(parsed.GetRequiredValue(name)), ReadResolver(parsed.GetValue(resolver)));
             await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
-            var (_, found) = await FindAsync(folder, parsed.GetRequiredValue(site), domain, cancel);
+            var (owner, found) = await FindAsync(folder, parsed.GetRequiredValue(site), domain, cancel);
             var check = new DomainCheck(server);
             var verdicts = new List<RecordVerdict>();
             var signing = new List<DomainKey>();
@@ -115,6 +115,7 @@ internal static class DomainCommand
 
             var published = verdicts.TrueForAll(verdict => verdict.State == RecordState.Ok);
             verdicts.AddRange(await check.DomainAsync(domain, cancel));
+            await Actions(folder).KeepCheckAsync(owner.Id, domain, verdicts, cancel);
             DomainOutput.Verdicts(verdicts, parsed.GetValue(json));
             return published ? 0 : throw new CommandFailure($"not every key of {domain} is published as it should be");
         });

@@ -83,6 +83,22 @@ internal sealed class DomainActions(Database database, DomainKeys keys, TimeProv
         return begins;
     }
 
+    /// <summary>Keeps what a check of a domain found, in the place of what the one before did: the review of broadcasts shows it.</summary>
+    public async Task KeepCheckAsync(SiteId site, string domain, IReadOnlyList<RecordVerdict> verdicts, CancellationToken cancel)
+    {
+        await using var db = database.Open(site);
+        await using var write = await database.BeginWriteAsync(db, cancel);
+        var kept = await db.DomainChecks.SingleOrDefaultAsync(check => check.Domain == domain, cancel);
+        if (kept is null)
+        {
+            db.DomainChecks.Add(kept = new DomainChecked { SiteId = site, Domain = domain, Verdicts = "" });
+        }
+
+        (kept.CheckedAt, kept.Verdicts) = (clock.GetUtcNow(), DomainChecked.Write(verdicts));
+        await db.SaveChangesAsync(cancel);
+        await write.CommitAsync(cancel);
+    }
+
     /// <summary>Removes a domain's keys, or the one with the selector; null when done, else a sentence.</summary>
     public async Task<string?> RemoveAsync(Site site, string domain, string? selector, Actor actor, CancellationToken cancel)
     {
@@ -95,6 +111,11 @@ internal sealed class DomainActions(Database database, DomainKeys keys, TimeProv
         }
 
         db.DomainKeys.RemoveRange(found);
+        if (selector is null)
+        {
+            db.DomainChecks.RemoveRange(await db.DomainChecks.Where(check => check.Domain == domain).ToListAsync(cancel));
+        }
+
         db.AuditLog.AddRange(found.Select(key => Entry(key, "domain.removed", actor)));
         await db.SaveChangesAsync(cancel);
         await write.CommitAsync(cancel);

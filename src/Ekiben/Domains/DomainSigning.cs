@@ -48,7 +48,7 @@ internal sealed class DomainSigning(Database database, DomainKeys keys)
     }
 
     /// <summary>The domain and those above it, down to two labels.</summary>
-    private static IEnumerable<string> WithParents(string domain)
+    public static IEnumerable<string> WithParents(string domain)
     {
         while (domain.Contains('.', StringComparison.Ordinal))
         {

@@ -19,6 +19,9 @@ internal sealed class Reaction : ISiteOwned
     /// <summary>The target of a click; null for an open.</summary>
     public string? Url { get; set; }
 
+    /// <summary>How they unsubscribed; null for opens and clicks, and for what was recorded before ways were told apart.</summary>
+    public UnsubscribeWay? Way { get; set; }
+
     public DateTimeOffset At { get; set; }
 }
 
@@ -32,4 +35,14 @@ internal enum ReactionKind
 
     /// <summary>They unsubscribed by the link of this message.</summary>
     Unsubscribe,
+}
+
+/// <summary>How a person used the link to unsubscribe.</summary>
+internal enum UnsubscribeWay
+{
+    /// <summary>Their mail program's button (RFC 8058).</summary>
+    OneClick,
+
+    /// <summary>The button of the page behind the link.</summary>
+    Page,
 }

@@ -47,6 +47,7 @@ internal static class Unsubscribe
             return Unknown(http);
         }
 
+        var isOneClick = await IsOneClickAsync(http, cancel);
         await using (var db = database.OpenEverySite())
         {
             await using var write = await database.BeginWriteAsync(db, cancel);
@@ -55,7 +56,15 @@ internal static class Unsubscribe
                 .ExecuteUpdateAsync(set => set.SetProperty(s => s.UnsubscribedAt, now).SetProperty(s => s.UpdatedAt, now), cancel);
             if (left == 1)
             {
-                db.Reactions.Add(new Reaction { SiteId = found.SiteId, BroadcastId = found.Broadcast, SubscriberId = found.Subscriber, Kind = ReactionKind.Unsubscribe, At = now });
+                db.Reactions.Add(new Reaction
+                {
+                    SiteId = found.SiteId,
+                    BroadcastId = found.Broadcast,
+                    SubscriberId = found.Subscriber,
+                    Kind = ReactionKind.Unsubscribe,
+                    Way = isOneClick ? UnsubscribeWay.OneClick : UnsubscribeWay.Page,
+                    At = now,
+                });
                 await db.SaveChangesAsync(cancel);
             }
 
@@ -63,7 +72,7 @@ internal static class Unsubscribe
         }
 
         // A mail client's one click reads no page (RFC 8058 §3.2); a person who pressed the button does.
-        return await IsOneClickAsync(http, cancel)
+        return isOneClick
             ? TypedResults.Text("You are unsubscribed.\n")
             : new RazorComponentResult<UnsubscribePage>(new { SiteName = found.Site, Done = true });
     }

@@ -15,20 +15,18 @@ internal static class MailsApi
     public static void MapMails(this RouteGroupBuilder ours) =>
         ours.Map("GET", "/mails", ListAsync).WithTags("Mails").Describe(
             "Mails to one person, newest first", typeof(MailPage),
-            query: [new("state", "one state; all when absent"), new("email", "only to this address"), new("cursor", "next of the page before"), new("limit", $"1 to {MailList.MaxPage}")]);
+            query: [new("state", "one state; all when absent"), new("origin", "api or sequence; both when absent"), new("email", "only to this address"), new("cursor", "next of the page before"), new("limit", $"1 to {MailList.MaxPage}")]);
 
     private static async Task<Answer> ListAsync(ApiRequest request)
     {
-        RecipientState? state = null;
-        if (request.Query("state") is { } word)
+        if (!Words.TryRead<RecipientState>(request.Query("state"), out var state))
         {
-            var states = Enum.GetValues<RecipientState>().Where(one => Words.SnakeCase(one.ToString()) == word).ToList();
-            if (states is not [var known])
-            {
-                return request.BadRequest($"There is no state {word}.", "bad_state");
-            }
+            return request.BadRequest($"There is no state {request.Query("state")}.", "bad_state");
+        }
 
-            state = known;
+        if (!Words.TryRead<MailOrigin>(request.Query("origin"), out var origin))
+        {
+            return request.BadRequest("origin must be api or sequence.", "bad_origin");
         }
 
         byte[]? hash = null;
@@ -49,7 +47,7 @@ internal static class MailsApi
         }
 
         var limit = request.Query("limit", DefaultPage, 1, MailList.MaxPage);
-        var lines = await MailList.ReadAsync(request.Service<Database>(), request.SiteId, state, hash, before, limit + 1, request.Cancel);
+        var lines = await MailList.ReadAsync(request.Service<Database>(), request.SiteId, new MailFilter(state, origin, hash), before, limit + 1, request.Cancel);
         return Answer.Ok(new MailPage([.. lines.Take(limit)], lines.Count > limit ? lines[limit - 1].Id.ToString(CultureInfo.InvariantCulture) : null));
     }
 

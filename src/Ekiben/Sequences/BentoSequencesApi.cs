@@ -1,7 +1,5 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
-using Ekiben.Broadcasts;
 using Ekiben.Mails;
 using Ekiben.Storage;
 using Ekiben.Web;
@@ -14,11 +12,6 @@ internal static class BentoSequencesApi
 {
     private const int PageSize = 25;
     private const int MaxPage = 1_000_000;
-    private const int MaxSteps = 200;
-    private const int MaxCount = 999;
-
-    /// <summary>Clients send half a megabyte at most.</summary>
-    private const int MaxHtml = 512 << 10;
 
     public static void MapBentoSequences(this RouteGroupBuilder bento)
     {
@@ -38,19 +31,6 @@ internal static class BentoSequencesApi
         new StepAttributes(
             (await request.Db.Sequences.SingleAsync(sequence => sequence.Id == step.SequenceId, request.Cancel)).Name,
             step.Subject, step.Html, step.CreatedAt, null, step.PreviewText, Words.SnakeCase(step.DelayUnit.ToString()), step.DelayCount));
-
-    /// <summary>One sentence on subject and HTML; null when they can be used.</summary>
-    public static string? Fault(ApiRequest request, string? subject, string? html, string? preview, string type)
-    {
-        if (string.IsNullOrWhiteSpace(subject) || subject.Length > BroadcastItemReader.MaxSubjectLength || subject.AsSpan().IndexOfAny('\r', '\n', '\0') >= 0)
-        {
-            return $"subject must be one line of 1 to {BroadcastItemReader.MaxSubjectLength} characters.";
-        }
-
-        return string.IsNullOrWhiteSpace(html) || Encoding.UTF8.GetByteCount(html) > MaxHtml || html.Contains('\0', StringComparison.Ordinal)
-            ? $"html must be a text of at most {MaxHtml >> 10} KiB without NUL."
-            : new ContentDraft("a@a.example", "", subject, preview, html, type).Fault(request.Site, isTransactional: false);
-    }
 
     private static async Task<Answer> ListAsync(ApiRequest request)
     {
@@ -82,7 +62,7 @@ internal static class BentoSequencesApi
 
         var (subject, html, preview) = (BentoValues.Text(given, "subject")?.Trim(), BentoValues.Text(given, "html"), BentoValues.Text(given, "inbox_snippet"));
         var type = BentoValues.Text(given, "editor_choice")?.Trim() == "plain" ? "plain" : "raw";
-        var fault = Fault(request, subject, html, preview, type)
+        var fault = SequenceEdits.StepFault(request.Site, subject, html, preview, type)
             ?? DelayFault(given, out var unit, out var count)
             ?? CopiesFault(given, "cc") ?? CopiesFault(given, "bcc");
         if (fault is not null)
@@ -94,17 +74,10 @@ internal static class BentoSequencesApi
         SequenceStep? made = null;
         var answer = await request.WriteAsync(async () =>
         {
-            var position = await request.Db.SequenceSteps.CountAsync(step => step.SequenceId == sequence.Id, request.Cancel);
-            if (position >= MaxSteps)
-            {
-                return Answer.Error(StatusCodes.Status422UnprocessableEntity, $"A sequence has at most {MaxSteps} steps.");
-            }
-
             made = new SequenceStep
             {
                 SiteId = request.SiteId,
                 SequenceId = sequence.Id,
-                Position = position,
                 Subject = subject!,
                 PreviewText = string.IsNullOrWhiteSpace(preview) ? null : preview,
                 Html = html!,
@@ -115,7 +88,11 @@ internal static class BentoSequencesApi
                 Bcc = MailItemReader.Joined(given, "bcc"),
                 CreatedAt = request.Service<TimeProvider>().GetUtcNow(),
             };
-            request.Db.SequenceSteps.Add(made);
+            if (await SequenceEdits.AppendAsync(request.Db, made, request.Cancel) is { } problem)
+            {
+                return Answer.Error(StatusCodes.Status422UnprocessableEntity, problem);
+            }
+
             await request.Db.SaveChangesAsync(request.Cancel);
             return Answer.Created(new BentoOne(await RecordAsync(request, made)));
         });
@@ -147,9 +124,9 @@ internal static class BentoSequencesApi
             return null;
         }
 
-        return int.TryParse(value.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out count) && count is >= 1 and <= MaxCount
+        return int.TryParse(value.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out count) && count is >= 1 and <= SequenceEdits.MaxDelay
             ? null
-            : $"delay_interval_count must be a whole number from 1 to {MaxCount}.";
+            : $"delay_interval_count must be a whole number from 1 to {SequenceEdits.MaxDelay}.";
     }
 
     private static string? CopiesFault(JsonElement given, string name) => MailItemReader.Joined(given, name, out var error) is null ? error : null;

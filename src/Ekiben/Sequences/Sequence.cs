@@ -122,6 +122,6 @@ internal enum EnrolmentState
     /// <summary>The last step was handed to the ledger.</summary>
     Finished,
 
-    /// <summary>The person unsubscribed, was suppressed or deleted.</summary>
+    /// <summary>The person unsubscribed, was suppressed or deleted, or somebody stopped their way.</summary>
     Ended,
 }

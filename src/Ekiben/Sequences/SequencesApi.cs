@@ -4,7 +4,6 @@ using Ekiben.Broadcasts;
 using Ekiben.Mail;
 using Ekiben.Storage;
 using Ekiben.Subscribers;
-using Ekiben.Tags;
 using Ekiben.Web;
 using Microsoft.EntityFrameworkCore;
 
@@ -13,8 +12,6 @@ namespace Ekiben.Sequences;
 /// <summary>Our routes for sequences: making one, and people's way through it.</summary>
 internal static class SequencesApi
 {
-    private const int MaxNameLength = 255;
-    private const int MaxSequences = 1000;
     private const int DefaultPage = 50;
     private const int PageLimit = 200;
 
@@ -44,33 +41,25 @@ internal static class SequencesApi
     private static async Task<Answer> MakeAsync(ApiRequest request)
     {
         var name = Text(request, "name")?.Trim();
-        if (string.IsNullOrEmpty(name) || name.Length > MaxNameLength || name.AsSpan().IndexOfAny('\r', '\n', '\0') >= 0)
+        if (SequenceEdits.NameFault(name) is { } nameFault)
         {
-            return request.BadRequest($"name must be one line of 1 to {MaxNameLength} characters.", "bad_name");
+            return request.BadRequest(nameFault, "bad_name");
         }
 
         var tag = Text(request, "enrol_tag")?.Trim();
-        if (!string.IsNullOrEmpty(tag) && TagNames.Fault(tag) is { } fault)
+        if (SequenceEdits.TagFault(tag) is { } tagFault)
         {
-            return request.BadRequest(fault, "bad_tag");
+            return request.BadRequest(tagFault, "bad_tag");
         }
 
         return await request.WriteAsync(async () =>
         {
-            if (await request.Db.Sequences.CountAsync(request.Cancel) >= MaxSequences)
+            var (made, problem) = await SequenceEdits.MakeAsync(request.Db, request.SiteId, name!, tag, request.Service<TimeProvider>().GetUtcNow(), request.Cancel);
+            if (made is null)
             {
-                return Answer.Problem(StatusCodes.Status409Conflict, "too_many", $"A site has at most {MaxSequences} sequences.");
+                return Answer.Problem(StatusCodes.Status409Conflict, "too_many", problem!);
             }
 
-            var made = new Sequence
-            {
-                SiteId = request.SiteId,
-                PublicId = PublicIds.New(PublicIds.Sequence),
-                Name = name,
-                EnrolTag = string.IsNullOrEmpty(tag) ? null : Words.AsciiLower(tag),
-                CreatedAt = request.Service<TimeProvider>().GetUtcNow(),
-            };
-            request.Db.Sequences.Add(made);
             await request.Db.SaveChangesAsync(request.Cancel);
             return Answer.Created(await ViewAsync(request, made));
         });
@@ -165,14 +154,12 @@ internal static class SequencesApi
     private static async Task<SequenceView> ViewAsync(ApiRequest request, Sequence sequence)
     {
         var steps = await request.Db.SequenceSteps.AsNoTracking().Where(step => step.SequenceId == sequence.Id).OrderBy(step => step.Position).ToListAsync(request.Cancel);
-        var waiting = await request.Db.Enrolments.Where(one => one.SequenceId == sequence.Id && one.State == EnrolmentState.Active)
-            .GroupBy(one => one.Position).Select(group => new { group.Key, Count = group.LongCount() }).ToDictionaryAsync(group => group.Key, group => group.Count, request.Cancel);
-        var others = await request.Db.Enrolments.Where(one => one.SequenceId == sequence.Id && one.State != EnrolmentState.Active)
-            .GroupBy(one => one.State).Select(group => new { group.Key, Count = group.LongCount() }).ToDictionaryAsync(group => group.Key, group => group.Count, request.Cancel);
+        var waiting = await SequenceReading.WaitingAsync(request.Db, sequence.Id, request.Cancel);
+        var people = (await SequenceReading.CountAsync(request.Db, [sequence.Id], request.Cancel)).GetValueOrDefault(sequence.Id, SequencePeople.None);
         return new SequenceView(
             sequence.PublicId, sequence.Name, sequence.EnrolTag, sequence.CreatedAt,
             [.. steps.Select(step => new StepView(step.Template, step.Subject, Words.SnakeCase(step.DelayUnit.ToString()), step.DelayCount, waiting.GetValueOrDefault(step.Position)))],
-            waiting.Values.Sum(), others.GetValueOrDefault(EnrolmentState.Finished), others.GetValueOrDefault(EnrolmentState.Ended));
+            people.Active, people.Finished, people.Ended);
     }
 
     private sealed record SequenceRequest(string Name, string? EnrolTag);

@@ -41,6 +41,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
 
     public DbSet<DomainKey> DomainKeys => Set<DomainKey>();
 
+    public DbSet<DomainChecked> DomainChecks => Set<DomainChecked>();
+
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
 
     public DbSet<LoginLink> LoginLinks => Set<LoginLink>();
@@ -161,6 +163,7 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         configuration.Properties<UncertainPolicy>().HaveConversion<WordConverter<UncertainPolicy>>();
         configuration.Properties<RelayTls>().HaveConversion<WordConverter<RelayTls>>();
         configuration.Properties<ReactionKind>().HaveConversion<WordConverter<ReactionKind>>();
+        configuration.Properties<UnsubscribeWay>().HaveConversion<WordConverter<UnsubscribeWay>>();
         configuration.Properties<SuppressionReason>().HaveConversion<WordConverter<SuppressionReason>>();
         configuration.Properties<DelayUnit>().HaveConversion<WordConverter<DelayUnit>>();
         configuration.Properties<EnrolmentState>().HaveConversion<WordConverter<EnrolmentState>>();
@@ -203,6 +206,11 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             key.ToTable("domain_keys");
             key.HasIndex(k => new { k.Domain, k.Selector }).IsUnique();
             key.HasIndex(k => new { k.SiteId, k.Domain });
+        });
+        model.Entity<DomainChecked>(check =>
+        {
+            check.ToTable("domain_checks");
+            check.HasIndex(c => new { c.SiteId, c.Domain }).IsUnique();
         });
         model.Entity<ApiKey>(key =>
         {
@@ -277,6 +285,9 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         {
             mail.ToTable("mails");
             mail.HasIndex(m => new { m.SiteId, m.Id });
+            // For the list of one origin where most mails are of the other.
+            mail.HasIndex(m => new { m.SiteId, m.Id }, "ix_mails_of_programs").HasFilter("step_id IS NULL");
+            mail.HasIndex(m => new { m.SiteId, m.Id }, "ix_mails_of_steps").HasFilter("step_id IS NOT NULL");
             mail.HasIndex(m => m.AddressId);
             mail.HasIndex(m => m.ContentId);
             mail.HasIndex(m => new { m.StepId, m.SubscriberId }, "ix_mails_step").IsUnique().HasFilter("step_id IS NOT NULL");
@@ -298,6 +309,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             enrolment.ToTable("enrolments");
             enrolment.HasIndex(e => new { e.SequenceId, e.SubscriberId }).IsUnique();
             enrolment.HasIndex(e => new { e.State, e.DueAt });
+            // For the lists and counts of one sequence.
+            enrolment.HasIndex(e => new { e.SequenceId, e.State, e.Id });
         });
         model.Entity<Approval>(approval =>
         {
@@ -338,6 +351,7 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
 
         FilterBySite<Author>(model);
         FilterBySite<DomainKey>(model);
+        FilterBySite<DomainChecked>(model);
         FilterBySite<ApiKey>(model);
         FilterBySite<Address>(model);
         FilterBySite<Subscriber>(model);

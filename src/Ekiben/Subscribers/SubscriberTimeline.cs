@@ -18,6 +18,9 @@ internal sealed class SubscriberTimeline(Database database)
     /// <summary>Messages of the newest broadcasts; older ones stand in the receipts.</summary>
     private const int MaxBroadcasts = 100;
 
+    /// <summary>The newest mails; older ones stand in their list.</summary>
+    private const int MaxMails = 100;
+
     public async Task<IReadOnlyList<Moment>> ReadAsync(Subscriber person, CancellationToken cancel)
     {
         await using var db = database.Open(person.SiteId);
@@ -38,6 +41,8 @@ internal sealed class SubscriberTimeline(Database database)
         var messages = await db.MessagesOfAsync(person.AddressId, MaxBroadcasts, cancel);
         moments.AddRange(messages.Select(message => new Moment(
             Times.FromStored(message.LastAt) ?? person.CreatedAt, Words(message), $"/broadcasts/{message.BroadcastId}/why?email={Uri.EscapeDataString(address)}")));
+        var mails = await MailList.ReadAsync(database, person.SiteId, new MailFilter(Hash: await db.Addresses.Where(a => a.Id == person.AddressId).Select(a => a.Hash).SingleAsync(cancel)), long.MaxValue, MaxMails, cancel);
+        moments.AddRange(mails.Select(mail => new Moment(mail.LastAt ?? mail.CreatedAt, Words(mail), $"/mails?q={Uri.EscapeDataString(address)}")));
         var names = messages.ToDictionary(message => new BroadcastId(message.BroadcastId), message => message.Name);
         var ids = names.Keys.ToArray();
         // The index begins with the broadcast and the kind.
@@ -60,6 +65,9 @@ internal sealed class SubscriberTimeline(Database database)
         var state = Storage.Words.SnakeCase(((RecipientState)message.State).ToString()).Replace('_', ' ');
         return $"“{message.Name}”: {state}{(message.Attempts > 1 ? $" after {message.Attempts} attempts" : "")}{(message.Reply.Length > 0 && message.State != (int)RecipientState.Accepted ? $". The relay said: {message.Reply}" : "")}";
     }
+
+    private static string Words(MailLine mail) =>
+        $"Mail “{mail.Subject}”{(mail.Step is { } step ? $", step {step.Number} of {step.SequenceName}" : "")}: {mail.State.Replace('_', ' ')}{(mail.Attempts > 1 ? $" after {mail.Attempts} attempts" : "")}";
 
     private static string Words(Event happened) => happened.Type switch
     {

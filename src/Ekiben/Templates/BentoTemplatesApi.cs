@@ -87,7 +87,7 @@ internal static class BentoTemplatesApi
     private static async Task<Answer> ChangeStepAsync(ApiRequest request, SequenceStep step, JsonElement given)
     {
         var (subject, html) = (BentoValues.Text(given, "subject")?.Trim() ?? step.Subject, BentoValues.Text(given, "html") ?? step.Html);
-        if ((Fault(given) ?? BentoSequencesApi.Fault(request, subject, html, step.PreviewText, step.Type)) is { } fault)
+        if ((Fault(given) ?? SequenceEdits.StepFault(request.Site, subject, html, step.PreviewText, step.Type)) is { } fault)
         {
             return Unprocessable(fault);
         }

@@ -3,6 +3,8 @@ using Ekiben.Broadcasts;
 using Ekiben.Broadcasts.Pages;
 using Ekiben.Delivery;
 using Ekiben.Mailbox.Pages;
+using Ekiben.Mails;
+using Ekiben.Sequences;
 using Ekiben.Subscribers;
 using Ekiben.Templates.Pages;
 using Microsoft.AspNetCore.Authentication;
@@ -104,6 +106,8 @@ internal static class Platform
         app.MapLayoutFrames();
         app.MapSubscriberExport();
         app.MapRecipientExport();
+        app.MapMailExport();
+        app.MapSequenceExport();
         app.MapRazorComponents<App>()
             // Our own policy forbids framing already.
             .AddInteractiveServerRenderMode(circuit => circuit.ContentSecurityFrameAncestorsPolicy = null)

@@ -21,6 +21,8 @@ internal static class PlatformSections
 {
     public static readonly PlatformSection Broadcasts = new("Broadcasts", [new("/", "Broadcasts")]);
 
+    public static readonly PlatformSection Mails = new("Mails", [new("/mails", "Mails"), new("/sequences", "Sequences")]);
+
     public static readonly PlatformSection People = new("People",
         [new("/subscribers", "Subscribers"), new("/segments", "Segments"), new("/tags", "Tags"), new("/fields", "Fields")]);
 
@@ -31,7 +33,7 @@ internal static class PlatformSections
     public static readonly PlatformSection Settings = new("Settings",
         [new("/settings/sites", "Sites"), new("/settings/senders", "Senders"), new("/settings/keys", "API keys"), new("/settings/relays", "Relays"), new("/settings/domains", "Domains"), new("/settings/accounts", "Accounts")]);
 
-    private static readonly IReadOnlyList<PlatformSection> ForAll = [Broadcasts, People, Layouts, Mailbox];
+    private static readonly IReadOnlyList<PlatformSection> ForAll = [Broadcasts, Mails, People, Layouts, Mailbox];
 
     private static readonly IReadOnlyList<PlatformSection> ForOwners = [.. ForAll, Settings];
 

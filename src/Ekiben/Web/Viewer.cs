@@ -16,6 +16,15 @@ internal sealed class Viewer(TimeProvider clock)
     /// <summary><c>24 November 2026, 17:40:05 (Europe/Paris)</c>, for tooltips.</summary>
     public string FullTime(DateTimeOffset at) => Wording.FullTime(at, Zone);
 
+    /// <summary>The same, with the site's time behind it where its clock differs.</summary>
+    public string FullTime(DateTimeOffset at, string? site) => TimeThere(at, site) is { } there ? $"{FullTime(at)}; {there}" : FullTime(at);
+
+    /// <summary><c>Thu 16:40 Europe/London</c>; null where that clock shows what the viewer's does, or this machine does not know the zone.</summary>
+    public string? TimeThere(DateTimeOffset at, string? site) =>
+        site is not null && TimeZoneInfo.TryFindSystemTimeZoneById(site, out var zone) && zone.GetUtcOffset(at) != Zone.GetUtcOffset(at)
+            ? $"{Wording.Time(at, clock.GetUtcNow(), zone)} {site}"
+            : null;
+
     /// <summary><c>3 minutes ago</c>, <c>in 2 hours</c>.</summary>
     public string Ago(DateTimeOffset at) => Wording.Ago(at, clock.GetUtcNow());
 }
@@ -81,6 +90,9 @@ internal static class Wording
         "cli" => "the command line",
         _ => name,
     };
+
+    /// <summary><c>render_failed</c> is <c>Render failed</c>.</summary>
+    public static string Label(string word) => word.Length == 0 ? word : char.ToUpperInvariant(word[0]) + word[1..].Replace('_', ' ');
 
     private static string Plural(double count, string noun) => string.Create(English, $"{count:0} {noun}{(count == 1 ? "" : "s")}");
 }

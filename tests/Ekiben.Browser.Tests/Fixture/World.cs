@@ -42,6 +42,10 @@ public sealed class World : IAsyncLifetime
 
     internal string LayoutId { get; private set; } = "";
 
+    internal string SequenceId { get; private set; } = "";
+
+    internal long StepId { get; private set; }
+
     internal long KeyId { get; private set; }
 
     internal string AccountId { get; private set; } = "";
@@ -53,7 +57,7 @@ public sealed class World : IAsyncLifetime
     {
 #pragma warning disable RS0030 // The sink plays the outside world.
         _sink = await SmtpSink.StartAsync(
-            new SmtpSinkOptions { Faults = [FaultRule.Parse("rcpt:550 5.1.1 No such user:to=p7@*"), FaultRule.Parse("rcpt:451 4.3.0 Later:to=p11@*")] }, TimeProvider.System, default);
+            new SmtpSinkOptions { Faults = [FaultRule.Parse("rcpt:550 5.1.1 No such user:to=p7@*"), FaultRule.Parse("rcpt:451 4.3.0 Later:to=p11@*"), FaultRule.Parse("rcpt:550 5.7.1 Not here:to=guest@*")] }, TimeProvider.System, default);
 #pragma warning restore RS0030
         Assert.True(RelayOptions.TryParse($"smtp://{_sink.EndPoint}?connections=4", out var relay, out var error), error);
         App = await EkibenApp.StartAsync(options => options with { RunEngine = true, Relay = relay, MinFreeBytes = 0 });
@@ -62,6 +66,7 @@ public sealed class World : IAsyncLifetime
         await AddPeopleAsync();
         await AddRulesAsync();
         await AddBroadcastsAsync();
+        await AddMailsAsync();
         await AddAccountsAsync();
         Assert.Null((await App.Service<Ekiben.Domains.DomainActions>().AddAsync(Live.Site, "noodles.example", null, ed25519: true, Actor.Cli, default)).Problem);
         await FindIdsAsync();
@@ -109,6 +114,38 @@ public sealed class World : IAsyncLifetime
         }));
     }
 
+    private async Task AddMailsAsync()
+    {
+        await Created(Live.PostAsync("/api/v1/batch/emails", new
+        {
+            emails = new[] { "p3@people.example", "p7@people.example", "p11@people.example", "p5@people.example", "guest@people.example" }.Select(to => new
+            {
+                to,
+                from = "news@noodles.example",
+                subject = "Your table for {{ people }} on Friday",
+                html_body = "<p>We look forward to it.</p>",
+                transactional = to != "p5@people.example",
+                personalizations = new { people = 2 },
+            }),
+        }));
+        var list = await Live.PostAsync("/api/ekiben/v1/sequences", new { name = "First visit", enrol_tag = "first-visit" });
+        SequenceId = list.Json.GetProperty("id").GetString()!;
+        await Created(AppendAsync("Thank you for coming, {{ visitor.first_name }}", null, null));
+        await Created(AppendAsync("The menu of the month", "days", 3));
+        await Created(AppendAsync("A bowl on the house", "months", 1));
+        await Live.ImportAsync([.. Enumerable.Range(20, 12).Select(i => new { email = $"p{i}@people.example", tags = "first-visit" })]);
+        await Live.PostAsync("/api/v1/fetch/commands", new { command = new { command = "unsubscribe", email = "p31@people.example" } });
+        await UntilAsync(async () =>
+        {
+            var mails = (await Live.GetAsync("/api/ekiben/v1/mails?limit=100")).Json.GetProperty("data").EnumerateArray().ToList();
+            return mails.Count >= 15 && mails.TrueForAll(mail => mail.GetProperty("state").GetString() is not ("pending" or "sending"));
+        });
+    }
+
+    private Task<Reply> AppendAsync(string subject, string? unit, int? count) => Live.PostAsync(
+        $"/api/v1/fetch/sequences/{SequenceId}/emails/templates",
+        new { email_template = new { subject, html = "<p>Good day {{ visitor.first_name }}</p>", delay_interval = unit, delay_interval_count = count } });
+
     private async Task AddAccountsAsync()
     {
         AccountId = (await PlatformVisitor.AddUserAsync(App, Roles.Approver)).Id;
@@ -127,6 +164,7 @@ public sealed class World : IAsyncLifetime
         FieldId = await db.Fields.Where(f => f.Key == "city").Select(f => f.Id).SingleAsync();
         SegmentId = await db.Segments.Select(s => s.PublicId).SingleAsync();
         LayoutId = await db.Layouts.Select(l => l.PublicId).SingleAsync();
+        StepId = await db.SequenceSteps.Select(step => step.Id).FirstAsync();
         KeyId = await db.ApiKeys.Select(k => k.Id).SingleAsync();
     }
 

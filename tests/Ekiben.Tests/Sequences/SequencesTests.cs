@@ -1,6 +1,10 @@
 using System.Net;
+using Ekiben.Accounts;
 using Ekiben.Sequences;
+using Ekiben.Storage;
 using Ekiben.Tests.Fixture;
+using Ekiben.Tests.Web;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Ekiben.Tests.Sequences;
@@ -72,6 +76,80 @@ public class SequencesTests(PostgresFixture postgres) : IClassFixture<PostgresFi
     }
 
     [Theory, MemberData(nameof(Databases))]
+    public async Task Whoever_is_stopped_gets_no_further_step_and_the_figures_say_who_is_where(string database)
+    {
+        var clock = new FakeTimeProvider(Start);
+        await using var app = await StartAsync(database, clock, "rcpt:550 5.7.1 Not here:to=no*");
+        var id = await MakeAsync(app, "trial");
+        await AppendAsync(app, id, "First", "minutes", 1);
+        await AppendAsync(app, id, "Second", "days", 1);
+        await app.Site.ImportAsync(new { email = "ann@example.com", tags = "trial" }, new { email = "bo@example.com", tags = "trial" }, new { email = "no@example.com", tags = "trial" });
+        await StepAsync(app);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await StepAsync(app);
+        await Mails.MailStates.UntilAsync(app, "accepted", 2);
+        await Mails.MailStates.UntilAsync(app, "refused", 1);
+        await using var db = app.App.Database.Open(app.Site.Id);
+        var sequence = await db.Sequences.SingleAsync(Cancel);
+        var people = await SequenceReading.PeopleAsync(db, sequence.Id, EnrolmentState.Active, long.MaxValue, 2, Cancel);
+        Assert.Equal(["no@example.com 2", "bo@example.com 2"], people.Select(person => $"{person.Email} {person.NextStep}"));
+        Assert.Equal("ann@example.com", Assert.Single(await SequenceReading.PeopleAsync(db, sequence.Id, EnrolmentState.Active, people[^1].Id, 2, Cancel)).Email);
+
+        await app.App.WriteAsync(async every => Assert.Null(await SequenceEdits.StopAsync(every, people[1].Id, Cancel)));
+        await app.App.WriteAsync(async every => Assert.NotNull(await SequenceEdits.StopAsync(every, people[1].Id, Cancel)));
+        // The tag again does not bring them back.
+        await app.Site.ImportAsync(new { email = "bo@example.com", tags = "trial" });
+        await StepAsync(app);
+        clock.Advance(TimeSpan.FromDays(1));
+        await StepAsync(app);
+        await Mails.MailStates.UntilAsync(app, "accepted", 3);
+        await Mails.MailStates.UntilAsync(app, "refused", 2);
+
+        Assert.Equal(["bo@example.com"], app.Accepted.Select(message => message.RcptTo.Single()).GroupBy(to => to).Where(group => group.Count() == 1).Select(group => group.Key));
+        Assert.Equal(new SequencePeople(0, 2, 1), (await SequenceReading.CountAsync(db, [sequence.Id], Cancel))[sequence.Id]);
+        Assert.Equal(
+            [new StepCount(3, 2, 1), new StepCount(2, 1, 1)],
+            (await StepCounts.ReadAsync(app.App.Database, app.Site.Id, sequence.Id, Cancel)).OrderBy(step => step.Key).Select(step => step.Value));
+        Assert.Equal("bo@example.com", Assert.Single(await SequenceReading.PeopleAsync(db, sequence.Id, EnrolmentState.Ended, long.MaxValue, 9, Cancel)).Email);
+    }
+
+    [Theory]
+    [InlineData(0, DelayUnit.Minutes, 0, "at once after the enrolment")]
+    [InlineData(0, DelayUnit.Days, 1, "1 day after the enrolment")]
+    [InlineData(3, DelayUnit.Months, 2, "2 months after the step before")]
+    [InlineData(1, DelayUnit.Hours, 36, "36 hours after the step before")]
+    internal void Delay_reads_as_a_sentence(int position, DelayUnit unit, int count, string expected) =>
+        Assert.Equal(expected, SequenceWords.Delay(new SequenceStep { Subject = "", Html = "", Type = "raw", Position = position, DelayUnit = unit, DelayCount = count }));
+
+    [Theory]
+    [InlineData(Roles.Author, "", HttpStatusCode.OK, "ann@example.com,active,1,")]
+    [InlineData(Roles.Author, "?state=finished", HttpStatusCode.OK, null)]
+    [InlineData(Roles.Author, "?state=gone", HttpStatusCode.NotFound, null)]
+    [InlineData(Roles.Viewer, "", HttpStatusCode.Forbidden, null)]
+    public async Task People_of_a_sequence_go_into_a_file_for_who_may_write(string role, string query, HttpStatusCode expected, string? contained)
+    {
+        await using var app = await StartAsync("SQLite", new FakeTimeProvider(Start));
+        var id = await MakeAsync(app, null);
+        await app.Site.PostAsync($"/api/ekiben/v1/sequences/{id}/enrolments", new { email = "ann@example.com" });
+        var user = await PlatformVisitor.AddUserAsync(app.App, role);
+        using var visitor = new PlatformVisitor(app.App);
+        (await visitor.LogInAsync(user.Email!)).Dispose();
+
+        using var answer = await visitor.GetAsync($"/sequences/{id}/people.csv{query}");
+
+        Assert.Equal(expected, answer.StatusCode);
+        if (expected == HttpStatusCode.OK)
+        {
+            var lines = (await answer.Content.ReadAsStringAsync(Cancel)).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+            Assert.Equal("email,state,next_step,due_at,since_at", lines[0]);
+            Assert.Equal(contained is null ? 1 : 2, lines.Length);
+            Assert.StartsWith(contained ?? "email", lines[^1], StringComparison.Ordinal);
+            await using var db = app.App.Database.Open(app.Site.Id);
+            Assert.Equal(id, Assert.Single(db.AuditLog.Where(entry => entry.Action == "people.exported").ToList()).Subject);
+        }
+    }
+
+    [Theory, MemberData(nameof(Databases))]
     public async Task A_step_is_a_template_that_clients_read_and_change_by_its_number(string database)
     {
         await using var app = await StartAsync(database, new FakeTimeProvider(Start));
@@ -116,6 +194,6 @@ public class SequencesTests(PostgresFixture postgres) : IClassFixture<PostgresFi
         return long.Parse(answer.Json.GetProperty("data").GetProperty("id").GetString()!, System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    private async Task<SendingApp> StartAsync(string database, FakeTimeProvider clock) =>
-        await SendingApp.StartAsync(clock: clock, database: database == "SQLite" ? null : await postgres.Server.CreateDatabaseAsync(Cancel));
+    private async Task<SendingApp> StartAsync(string database, FakeTimeProvider clock, params string[] faults) =>
+        await SendingApp.StartAsync(faults, clock: clock, database: database == "SQLite" ? null : await postgres.Server.CreateDatabaseAsync(Cancel));
 }

@@ -695,6 +695,43 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.ToTable("relays", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Domains.DomainChecked", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("CheckedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("checked_at");
+
+                    b.Property<string>("Domain")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("domain")
+                        .UseCollation("C");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.Property<string>("Verdicts")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("verdicts")
+                        .UseCollation("C");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SiteId", "Domain")
+                        .IsUnique();
+
+                    b.ToTable("domain_checks", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Domains.DomainKey", b =>
                 {
                     b.Property<long>("Id")
@@ -872,6 +909,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("url")
                         .UseCollation("C");
+
+                    b.Property<string>("Way")
+                        .HasColumnType("text")
+                        .HasColumnName("way");
 
                     b.HasKey("Id");
 
@@ -1074,6 +1115,12 @@ namespace Ekiben.Storage.Postgres.Migrations
 
                     b.HasIndex("SiteId", "Id");
 
+                    b.HasIndex(new[] { "SiteId", "Id" }, "ix_mails_of_programs")
+                        .HasFilter("step_id IS NULL");
+
+                    b.HasIndex(new[] { "SiteId", "Id" }, "ix_mails_of_steps")
+                        .HasFilter("step_id IS NOT NULL");
+
                     b.HasIndex(new[] { "StepId", "SubscriberId" }, "ix_mails_step")
                         .IsUnique()
                         .HasFilter("step_id IS NOT NULL");
@@ -1177,6 +1224,8 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .IsUnique();
 
                     b.HasIndex("State", "DueAt");
+
+                    b.HasIndex("SequenceId", "State", "Id");
 
                     b.ToTable("enrolments", (string)null);
                 });

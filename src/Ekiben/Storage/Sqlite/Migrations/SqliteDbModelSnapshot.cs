@@ -629,6 +629,39 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.ToTable("relays", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Domains.DomainChecked", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CheckedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("checked_at");
+
+                    b.Property<string>("Domain")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("domain");
+
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.Property<string>("Verdicts")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("verdicts");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SiteId", "Domain")
+                        .IsUnique();
+
+                    b.ToTable("domain_checks", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Domains.DomainKey", b =>
                 {
                     b.Property<long>("Id")
@@ -787,6 +820,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.Property<string>("Url")
                         .HasColumnType("TEXT")
                         .HasColumnName("url");
+
+                    b.Property<string>("Way")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("way");
 
                     b.HasKey("Id");
 
@@ -969,6 +1006,12 @@ namespace Ekiben.Storage.Sqlite.Migrations
 
                     b.HasIndex("SiteId", "Id");
 
+                    b.HasIndex(new[] { "SiteId", "Id" }, "ix_mails_of_programs")
+                        .HasFilter("step_id IS NULL");
+
+                    b.HasIndex(new[] { "SiteId", "Id" }, "ix_mails_of_steps")
+                        .HasFilter("step_id IS NOT NULL");
+
                     b.HasIndex(new[] { "StepId", "SubscriberId" }, "ix_mails_step")
                         .IsUnique()
                         .HasFilter("step_id IS NOT NULL");
@@ -1064,6 +1107,8 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .IsUnique();
 
                     b.HasIndex("State", "DueAt");
+
+                    b.HasIndex("SequenceId", "State", "Id");
 
                     b.ToTable("enrolments", (string)null);
                 });
