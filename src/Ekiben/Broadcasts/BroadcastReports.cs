@@ -31,11 +31,11 @@ internal sealed class BroadcastReports(Database database)
             [.. figures.Skip(1)]);
     }
 
-    /// <summary>The same with how people left and the figures of each domain, for which it walks all recipients.</summary>
-    public async Task<BroadcastReport> ReadWholeAsync(Broadcast broadcast, CancellationToken cancel) => await ReadAsync(broadcast, cancel) with
+    /// <summary>The same with how people left and, if asked for, the figures of each domain, for which it walks all recipients.</summary>
+    public async Task<BroadcastReport> ReadWholeAsync(Broadcast broadcast, bool withDomains, CancellationToken cancel) => await ReadAsync(broadcast, cancel) with
     {
         UnsubscribedBy = await UnsubscribedByAsync(broadcast, cancel),
-        ByDomain = await ByDomainAsync(broadcast, cancel),
+        ByDomain = withDomains ? await ByDomainAsync(broadcast, cancel) : null,
     };
 
     /// <summary>How the recipients left.</summary>

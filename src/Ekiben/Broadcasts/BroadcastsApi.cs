@@ -41,7 +41,8 @@ internal static class BroadcastsApi
         group.Map("GET", "/{id}/left-out", LeftOutAsync).Describe(
             "Matched people who are no recipients, and why", typeof(LeftOutPage),
             query: [new("reason", "excluded, unsubscribed, suppressed or duplicate"), Cursor, new("limit", "1 to 1000")]);
-        group.Map("GET", "/{id}/report", ReportAsync).Describe("What people did with it: opens, clicks, links and unsubscribes, by hour, by way, by domain and beside the five before it", typeof(BroadcastReport));
+        group.Map("GET", "/{id}/report", ReportAsync).Describe("What people did with it: opens, clicks, links and unsubscribes, by hour, by way and beside the five before it", typeof(BroadcastReport),
+            query: [new("include", "domains: also the figures of the 20 largest domains and of all others, for which every recipient is read")]);
         group.Map("GET", "/{id}/why", WhyAsync).Describe(
             "Why somebody got it or not", typeof(WhyAnswer), query: [new("email", "the person's address")]);
         group.Map("POST", "/{id}/resends", ResendAsync).Describe(
@@ -170,7 +171,9 @@ internal static class BroadcastsApi
     });
 
     private static Task<Answer> ReportAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast =>
-        Answer.Ok(await request.Service<BroadcastReports>().ReadWholeAsync(broadcast, request.Cancel)));
+        request.Query("include") is not (null or "domains")
+            ? request.BadRequest("include must be domains.", "bad_include")
+            : Answer.Ok(await request.Service<BroadcastReports>().ReadWholeAsync(broadcast, request.Query("include") is not null, request.Cancel)));
 
     private static Task<Answer> WhyAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast => request.Query("email") is { Length: > 0 } email
         ? Answer.Ok(await request.Service<Why>().AskAsync(broadcast, email, request.Cancel))

@@ -1,5 +1,4 @@
 using Ekiben.Storage;
-using Ekiben.Subscribers;
 using Microsoft.EntityFrameworkCore;
 
 namespace Ekiben.Sequences;

@@ -69,6 +69,13 @@ public sealed class World : IAsyncLifetime
         await AddMailsAsync();
         await AddAccountsAsync();
         Assert.Null((await App.Service<Ekiben.Domains.DomainActions>().AddAsync(Live.Site, "noodles.example", null, ed25519: true, Actor.Cli, default)).Problem);
+        await App.Service<Ekiben.Domains.DomainActions>().KeepCheckAsync(
+            Live.Id, "noodles.example",
+            [
+                new("e1._domainkey.noodles.example", "DKIM", Ekiben.Domains.RecordState.Ok, "It holds this server's key."),
+                new("noodles.example", "SPF", Ekiben.Domains.RecordState.Ok, "There is one; whether it names your relay is for you to see."),
+                new("_dmarc.noodles.example", "DMARC", Ekiben.Domains.RecordState.Missing, "There is no v=DMARC1 text: the big receivers want one, p=none is enough."),
+            ], default);
         await FindIdsAsync();
     }
 

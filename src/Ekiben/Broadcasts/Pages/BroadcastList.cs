@@ -27,7 +27,12 @@ internal sealed record ListFilter(string Word, string Label, string Empty, IRead
 }
 
 /// <summary>A line of the list. <see cref="Broadcast"/> comes with the beginning of its content alone.</summary>
-internal sealed record BroadcastRow(Broadcast Broadcast, Site Site);
+internal sealed record BroadcastRow(Broadcast Broadcast, Site Site, string? SegmentName)
+{
+    /// <summary>Whom it is for, as its own rule has it now.</summary>
+    public string RuleInWords => Pages.RuleInWords.Describe(
+        TagList.Parse(Broadcast.InclusiveTags), TagList.Parse(Broadcast.ExclusiveTags), Broadcast.SegmentId.Length == 0 ? null : SegmentName ?? Broadcast.SegmentId, null);
+}
 
 /// <summary>Reads what the home page shows.</summary>
 internal sealed class BroadcastList(Database database)
@@ -84,7 +89,8 @@ internal sealed class BroadcastList(Database database)
                     DuplicateAddresses = b.DuplicateAddresses,
                     Recipients = b.Recipients,
                 },
-                s))
+                s,
+                db.Segments.Where(segment => segment.SiteId == b.SiteId && segment.PublicId == b.SegmentId).Select(segment => segment.Name).FirstOrDefault()))
             .AsNoTracking()
             .ToListAsync(cancel);
     }

@@ -135,10 +135,10 @@ public sealed partial class BroadcastListPage
         }
     }
 
-    private string? FinishOf(Broadcast broadcast) =>
+    private DateTimeOffset? FinishOf(Broadcast broadcast) =>
         broadcast is { FrozenAt: null, Status: not BroadcastStatus.Canceled } && Audiences.Peek(broadcast.Id) is { Count.Recipients: > 0 and var people }
         && SendingPlan.BeforeStart(people, broadcast.BatchSizePerHour, broadcast.SendAt, Clock.GetUtcNow()).FinishesAt is { } finish
-            ? Viewer.Time(finish)
+            ? finish
             : null;
 
     /// <summary>Never a 0 while nobody has counted yet.</summary>
@@ -155,19 +155,9 @@ public sealed partial class BroadcastListPage
         _ => "Starts",
     };
 
-    private string TimeOf(Broadcast broadcast) => broadcast switch
-    {
-        { FinishedAt: { } finished } => Viewer.Time(finished),
-        { StartedAt: { } started } => Viewer.Time(started),
-        { SendAt: { } due } when due > Clock.GetUtcNow() => Viewer.Time(due),
-        _ => "once approved",
-    };
-
-    /// <summary>The time in the site's zone, null where it reads the same as the viewer's.</summary>
-    private string? SiteTime(Site site, DateTimeOffset at) =>
-        TimeZoneInfo.TryFindSystemTimeZoneById(site.TimeZone, out var zone) && zone.GetUtcOffset(at) != Viewer.Zone.GetUtcOffset(at)
-            ? $"{Wording.Time(at, Clock.GetUtcNow(), zone)} {site.TimeZone}"
-            : null;
+    /// <summary>What <see cref="TimeLabel"/> speaks of; null where it starts once it is approved.</summary>
+    private DateTimeOffset? TimeOf(Broadcast broadcast) =>
+        broadcast.FinishedAt ?? broadcast.StartedAt ?? (broadcast.SendAt is { } due && due > Clock.GetUtcNow() ? due : null);
 
     private string Link(Broadcast broadcast) => $"/broadcasts/{broadcast.Id}" + (SiteUuid is null ? "" : $"?site={SiteUuid}");
 

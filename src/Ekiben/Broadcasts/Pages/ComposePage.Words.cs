@@ -56,7 +56,7 @@ public sealed partial class ComposePage
     }
 
     private string RuleSentence() =>
-        RuleInWords.Describe(_form!.InclusiveTags, _form.ExclusiveTags, _segments.FirstOrDefault(segment => segment.Id == _form.SegmentId).Name, null);
+        RuleInWords.Describe(_form!.InclusiveTags, _form.ExclusiveTags, _segments.FirstOrDefault(segment => segment.Id == _form.SegmentId).Name, SegmentOf(_form));
 
     private static string LeftOutSentence(AudienceCount count)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Ekiben.Segments;
 
 namespace Ekiben.Broadcasts.Pages;
@@ -24,46 +23,54 @@ internal static class RuleInWords
         return exclusive.Count == 0 ? who + "." : $"{who}, except those tagged {OneOf(exclusive)}.";
     }
 
+    /// <summary>A segment's rule as a sentence of its own.</summary>
+    public static string Sentence(SegmentRule rule)
+    {
+        var words = Describe(rule);
+        return char.ToUpperInvariant(words[0]) + words[1..] + ".";
+    }
+
+    /// <summary>A part of a rule, to stand within a sentence.</summary>
     public static string Describe(SegmentRule rule) => rule switch
     {
         SegmentRule.HasTag tag => $"tagged “{tag.Name}”",
-        SegmentRule.FieldIs field => Describe(field),
-        SegmentRule.Not not => $"not ({Describe(not.Rule)})",
+        SegmentRule.FieldIs field => FieldInWords.Describe(field),
+        SegmentRule.Not not => Not(not.Rule),
+        SegmentRule.All { Rules: [var only] } => Describe(only),
+        SegmentRule.Any { Rules: [var only] } => Describe(only),
+        SegmentRule.All all when Tags(all.Rules) is { } tags => $"tagged {Listed(tags, "and")}",
+        SegmentRule.Any any when Tags(any.Rules) is { } tags => $"tagged {Listed(tags, "or")}",
         SegmentRule.All all => string.Join(" and ", all.Rules.Select(Within)),
         SegmentRule.Any any => string.Join(" or ", any.Rules.Select(Within)),
         _ => throw new InvalidOperationException($"no words for {rule.GetType().Name}"),
     };
 
-    private static string Within(SegmentRule rule) => rule is SegmentRule.All or SegmentRule.Any ? $"({Describe(rule)})" : Describe(rule);
-
-    private static string Describe(SegmentRule.FieldIs field)
+    /// <summary>What is not so, without a double negation where there is a word for it.</summary>
+    private static string Not(SegmentRule rule) => rule switch
     {
-        var value = field.Value switch
-        {
-            string text => $"“{text}”",
-            bool flag => flag ? "true" : "false",
-            var other => Convert.ToString(other, CultureInfo.InvariantCulture),
-        };
-        return field.Test switch
-        {
-            FieldTest.Equal => $"{field.Name} is {value}",
-            FieldTest.NotEqual => $"{field.Name} is not {value}",
-            FieldTest.Greater => $"{field.Name} is above {value}",
-            FieldTest.GreaterOrEqual => $"{field.Name} is at least {value}",
-            FieldTest.Less => $"{field.Name} is below {value}",
-            FieldTest.LessOrEqual => $"{field.Name} is at most {value}",
-            FieldTest.Contains => $"{field.Name} contains {value}",
-            FieldTest.StartsWith => $"{field.Name} starts with {value}",
-            FieldTest.EndsWith => $"{field.Name} ends with {value}",
-            FieldTest.Exists => $"{field.Name} is filled in",
-            FieldTest.Missing => $"{field.Name} is empty",
-            _ => throw new InvalidOperationException($"no words for {field.Test}"),
-        };
-    }
+        SegmentRule.Not twice => Describe(twice.Rule),
+        SegmentRule.All { Rules: [var only] } => Not(only),
+        SegmentRule.Any { Rules: [var only] } => Not(only),
+        SegmentRule.HasTag or SegmentRule.Any when Tags(rule is SegmentRule.Any any ? any.Rules : [rule]) is { } tags => $"not tagged {Listed(tags, "or")}",
+        SegmentRule.FieldIs { Test: FieldTest.Exists } field => FieldInWords.Describe(field with { Test = FieldTest.Missing }),
+        SegmentRule.FieldIs { Test: FieldTest.Missing } field => FieldInWords.Describe(field with { Test = FieldTest.Exists }),
+        _ => $"not ({Describe(rule)})",
+    };
 
-    private static string OneOf(IReadOnlyList<string> names) => names.Count switch
+    private static string Within(SegmentRule rule) =>
+        rule is SegmentRule.All { Rules.Count: > 1 } or SegmentRule.Any { Rules.Count: > 1 } && Tags(rule is SegmentRule.All all ? all.Rules : ((SegmentRule.Any)rule).Rules) is null
+            ? $"({Describe(rule)})"
+            : Describe(rule);
+
+    /// <summary>The names when all are tags; else null.</summary>
+    private static IReadOnlyList<string>? Tags(IReadOnlyList<SegmentRule> rules) =>
+        rules.All(rule => rule is SegmentRule.HasTag) ? [.. rules.Cast<SegmentRule.HasTag>().Select(tag => tag.Name)] : null;
+
+    private static string OneOf(IReadOnlyList<string> names) => Listed(names, "or");
+
+    private static string Listed(IReadOnlyList<string> names, string word) => names.Count switch
     {
         1 => $"“{names[0]}”",
-        _ => string.Join(", ", names.Take(names.Count - 1).Select(n => $"“{n}”")) + $" or “{names[^1]}”",
+        _ => string.Join(", ", names.Take(names.Count - 1).Select(n => $"“{n}”")) + $" {word} “{names[^1]}”",
     };
 }

@@ -19,7 +19,7 @@ public sealed class ReviewWordsTests
         var segment = SegmentRule.Parse("""{"and":[{"field":"plan","op":"eq","value":"pro"},{"or":[{"tag":"vip"},{"not":{"field":"city","op":"missing"}}]}]}""");
 
         Assert.Equal(
-            "Subscribers tagged “lead” or “mql” and in the segment “Pros” (plan is “pro” and (tagged “vip” or not (city is empty))), except those tagged “a”, “b” or “c”.",
+            "Subscribers tagged “lead” or “mql” and in the segment “Pros” (plan is “pro” and (tagged “vip” or city is filled in)), except those tagged “a”, “b” or “c”.",
             RuleInWords.Describe(["lead", "mql"], ["a", "b", "c"], "Pros", segment));
     }
 
