@@ -18,13 +18,12 @@ internal static class StepCounts
     {
         await using var connection = await database.ConnectAsync(cancel);
         await using var command = connection.CreateCommand();
+        // CROSS JOIN is the order of reading to SQLite, which would else walk all mails of the site.
         command.CommandText = """
             SELECT m.step_id, r.state, COUNT(*)
-            FROM sequence_steps s
-            JOIN broadcasts b ON b.site_id = s.site_id AND b.is_stream
-            JOIN mails m ON m.step_id = s.id
-            JOIN recipients r ON r.broadcast_id = b.id AND r.address_id = m.id
-            WHERE s.site_id = @site AND s.sequence_id = @sequence
+            FROM sequence_steps s CROSS JOIN mails m CROSS JOIN broadcasts b CROSS JOIN recipients r
+            WHERE s.site_id = @site AND s.sequence_id = @sequence AND m.step_id = s.id
+              AND b.site_id = s.site_id AND b.is_stream AND r.broadcast_id = b.id AND r.address_id = m.id
             GROUP BY m.step_id, r.state
             """;
         command.Set("@site", site.Value);
