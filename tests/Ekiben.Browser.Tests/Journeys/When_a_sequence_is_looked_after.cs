@@ -29,7 +29,7 @@ public sealed class When_a_sequence_is_looked_after(EkibenApp app, Chromium chro
         await author.Input("How many").FillAsync("3");
         await author.Input("Content").FillAsync("<p>Hello</p>");
         await author.Button("Append the step").ClickAsync();
-        await Expect(author.Page.Locator(".alert")).ToContainTextAsync("if");
+        await Expect(author.Page.Locator(".alert")).ToContainTextAsync("An expression is missing");
         await author.Input("Subject").FillAsync("Welcome");
         await author.Button("Append the step").ClickAsync();
         await author.SeesAsync("3 days after the enrolment");

@@ -65,7 +65,7 @@ public class ReportTests(PostgresFixture postgres) : IClassFixture<PostgresFixtu
 
         // Long before and long after have nothing to do with it.
         app.Sql($"UPDATE subscribers SET unsubscribed_at = 5 WHERE first_name = 'P5'");
-        app.Sql($"UPDATE subscribers SET unsubscribed_at = (SELECT started_at FROM broadcasts WHERE id = {id}) + 31 * 86400000 WHERE first_name = 'P6'");
+        app.Sql($"UPDATE subscribers SET unsubscribed_at = (SELECT started_at FROM broadcasts WHERE id = {id}) + 2678400000 WHERE first_name = 'P6'");
         app.Sql($"INSERT INTO suppressions (site_id, address_id, reason, created_at) SELECT s.site_id, s.address_id, 'complaint', b.started_at + 1 FROM subscribers s JOIN broadcasts b ON b.id = {id} WHERE s.first_name IN ('P7', 'Aside')");
 
         var ways = (await ReportAsync(app, id, "")).GetProperty("unsubscribed_by");
