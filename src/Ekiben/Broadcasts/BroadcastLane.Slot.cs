@@ -7,13 +7,26 @@ namespace Ekiben.Broadcasts;
 /// <summary>A lane's slot at the relay, its exchanges, and its back-off.</summary>
 internal sealed partial class BroadcastLane
 {
-    /// <summary>A connection of this lane's slot; null after a wait because the relay could not be reached.</summary>
+    /// <summary>A connection of this lane's slot; null where the relay could not be reached, or after a wait because none could.</summary>
     private async ValueTask<IRelayConnection?> ConnectAsync()
     {
         if (_slot is null)
         {
-            _slot = await work.Pool.RentAsync(ending.Token, work.IsStream);
-            _sinceRented = 0;
+            // Taken before the relays are looked at: one that answers after it ends the wait.
+            var changed = work.Relays.Changed;
+            if (work.Relays.Next() is not { } turn)
+            {
+                await WaitForRelayAsync(changed);
+                return null;
+            }
+
+            if (turn.Route != _route)
+            {
+                (_route, _notSent, _backOff) = (turn.Route, 0, FirstBackOff);
+            }
+
+            (_turn, _sinceRented, _moves) = (turn, 0, false);
+            _slot = await turn.Route.Pool.RentAsync(ending.Token, work.IsStream);
         }
 
         try
@@ -28,17 +41,44 @@ internal sealed partial class BroadcastLane
         }
         catch (RelayUnavailableException exception)
         {
-            if (exception.IsPermanent)
-            {
-                await PauseAsync();
-                await work.Hold(exception.Message, CancellationToken.None);
-                ending.Cancel();
-                return null;
-            }
-
-            await BackOffAsync(exception.Message);
+            await LeaveAsync(exception.Message, exception.IsPermanent);
             return null;
         }
+    }
+
+    /// <summary>The relay takes no message: it rests, and the lane's next turn is at another. Where there is no other, the lane waits or the run is held.</summary>
+    private async ValueTask LeaveAsync(string reason, bool refuses)
+    {
+        var refused = work.Relays.Failed(_route!, reason, refuses);
+        if (refused is not null)
+        {
+            await PauseAsync();
+            await work.Hold(refused, CancellationToken.None);
+            ending.Cancel();
+        }
+        else if (work.Relays.HasOthers)
+        {
+            await PauseAsync();
+        }
+        else
+        {
+            await BackOffAsync(reason);
+        }
+    }
+
+    /// <summary>Every relay rests: waits until the first is tried again, or one has answered.</summary>
+    private async ValueTask WaitForRelayAsync(Task changed)
+    {
+        if (work.Relays.Rest() is { } rest)
+        {
+            await PauseAsync();
+            await work.State.WaitAsync(rest.Reason, rest.Until, work.Clock, ending.Token, changed);
+            return;
+        }
+
+        await PauseAsync();
+        await work.Hold("There is no relay to send through any more: choose one in the site's settings.", CancellationToken.None);
+        ending.Cancel();
     }
 
     /// <summary>Waits for the relay, longer each time until it answers for a message.</summary>
@@ -85,7 +125,12 @@ internal sealed partial class BroadcastLane
         }
 
         _slot?.Return();
-        _slot = null;
+        if (_turn is { } turn)
+        {
+            work.Relays.End(turn);
+        }
+
+        (_slot, _turn, _moves) = (null, null, false);
     }
 
     private void Forget(ComposedMessage message)

@@ -7,7 +7,7 @@ namespace Ekiben.Broadcasts;
 
 /// <summary>What the lanes of one run share.</summary>
 /// <param name="Queue">The ledger.</param>
-/// <param name="Pool">The relay's connections.</param>
+/// <param name="Relays">Which relay is next, and its connections.</param>
 /// <param name="Feed">Is told when a row's attempt is over.</param>
 /// <param name="Rows">Where rows come from.</param>
 /// <param name="Maker">Makes messages.</param>
@@ -19,7 +19,7 @@ namespace Ekiben.Broadcasts;
 /// <param name="Hold">Holds the broadcast with a sentence.</param>
 /// <param name="IsStream">Its rows are mails to one person, which go before broadcasts at the relay (ledger.md rule 25).</param>
 internal sealed record LaneWork(
-    SendQueue Queue, RelayPool Pool, BroadcastFeed Feed, UpcomingRows Rows, IMessageMaker Maker, MessagePool Messages, FailureWatch Watch,
+    SendQueue Queue, RelayTurns Relays, BroadcastFeed Feed, UpcomingRows Rows, IMessageMaker Maker, MessagePool Messages, FailureWatch Watch,
     RunState State, RunRate Rate, TimeProvider Clock, Func<string, CancellationToken, Task<bool>> Hold, bool IsStream = false);
 
 /// <summary>
@@ -36,7 +36,10 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestBackOff = TimeSpan.FromSeconds(30);
 
-    /// <summary>Messages that a lane sends before it gives its slot to a lane that waits, so that a big broadcast does not keep a small one out.</summary>
+    /// <summary>
+    /// Messages of a turn: a lane sends them before it gives its slot to a lane that waits, so that a big broadcast does not keep a small one out, and
+    /// before it goes to the site's relay that is next.
+    /// </summary>
     private const int FairShare = 20;
 
     /// <summary>
@@ -46,6 +49,16 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     private const int ToleratedLosses = 4;
 
     private RelayPool.RelaySlot? _slot;
+
+    /// <summary>Ours from before the slot is rented until after it is returned.</summary>
+    private RelayTurn? _turn;
+
+    /// <summary>Where the last turn was.</summary>
+    private RelayRoute? _route;
+
+    /// <summary>The next turn is at another relay.</summary>
+    private bool _moves;
+
     private int _sinceRented;
 
     /// <summary>Claimed and begun on the slot's connection.</summary>
@@ -68,14 +81,15 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
 
     private string _whyNotSent = "";
 
-    /// <summary>Somebody waits for a slot, and this lane sent what it may before it gives its own back.</summary>
-    private bool HadItsShare => work.Pool.ShareWhileOthersWait(FairShare, work.IsStream) is { } share && _sinceRented >= share;
+    /// <summary>This lane gives its slot back: somebody waits for one and it sent what it may, or the site's next relay is another.</summary>
+    private bool HadItsShare => _moves || _turn is { Route.IsGone: true }
+        || (_turn?.Route.Pool.ShareWhileOthersWait(FairShare, work.IsStream) is { } share && _sinceRented >= share);
 
     public async Task RunAsync()
     {
         try
         {
-            while (!ending.IsCancellationRequested && (_begun is not null || number < work.Rate.LanesOf(work.Pool.Relay.Connections)))
+            while (!ending.IsCancellationRequested && (_begun is not null || number < work.Rate.LanesOf(work.Relays.Lanes)))
             {
                 if (_begun is not null)
                 {
@@ -164,7 +178,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         {
             // One more is enough to wait again, until the relay answers for a message.
             _notSent = ToleratedLosses - 1;
-            await BackOffAsync($"{work.Pool.Relay.Name} takes connections but no message: {_whyNotSent}");
+            await LeaveAsync($"{_route!.Pool.Relay.Name} takes connections but no message: {_whyNotSent}", refuses: false);
             return;
         }
 
@@ -292,6 +306,11 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
             (_notSent, _backOff) = (0, FirstBackOff);
         }
 
+        if (outcome is DeliveryOutcome.Accepted)
+        {
+            _turn!.Route.Took();
+        }
+
         var problem = work.Watch.Attempted(outcome);
         var decision = RetryPolicy.Decide(outcome, claim.Attempt, claim.FirstAt, work.Clock.GetUtcNow(), candidate.Address.Value, work.IsStream);
         if (decision.Suppress && work.Watch.RefusalsAreSuspect)
@@ -306,7 +325,18 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
 
         (_outcomeOf, _outcome) = (candidate, new OutcomeRecord(candidate.Shard, candidate.Address, claim.Attempt, outcome, decision) { Mailbox = candidate.Mail?.Mailbox });
         work.Messages.Return(message);
-        if ((decision.Hold ?? problem) is { } reason)
+        var refused = decision.Hold is { } refusal ? work.Relays.Failed(_turn!.Route, refusal, refuses: true) : null;
+        if (decision.Hold is not null)
+        {
+            // Where others take it, they do.
+            _moves = true;
+        }
+        else if (outcome is not (DeliveryOutcome.NotSent or DeliveryOutcome.Uncertain))
+        {
+            work.Relays.Answered(_turn!);
+        }
+
+        if ((refused ?? problem) is { } reason)
         {
             await ExchangeAsync(null);
             await work.Hold(reason, CancellationToken.None);
@@ -314,6 +344,11 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         }
 
         _sinceRented++;
+        if (_sinceRented % FairShare == 0 && !work.Relays.GoesOn(_turn!))
+        {
+            _moves = true;
+        }
+
         if (_begun is null && HadItsShare)
         {
             await PauseAsync();

@@ -243,10 +243,9 @@ internal sealed partial class BroadcastRun(
             return false;
         }
 
-        var pool = relays.For(_site);
         var feed = new BroadcastFeed(queue, shards, Rate, State, clock);
-        var work = new LaneWork(queue, pool, feed, new UpcomingRows(), compiled, composer.Messages, new FailureWatch(), State, Rate, clock, HoldOnceAsync);
-        return await LaneCrew.RunAsync(work, pool.Relay.Connections, stop, abort);
+        var work = new LaneWork(queue, new RelayTurns(relays.For(_site), clock), feed, new UpcomingRows(), compiled, composer.Messages, new FailureWatch(), State, Rate, clock, HoldOnceAsync);
+        return await LaneCrew.RunAsync(work, stop, abort);
     }
 
     /// <summary>7. Sent, or held because the receipt does not add up.</summary>

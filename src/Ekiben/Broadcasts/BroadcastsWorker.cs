@@ -96,6 +96,11 @@ internal sealed partial class BroadcastsWorker(
     private async Task LookAsync(CancellationToken abort, CancellationToken stopping)
     {
         var work = await queue.ReadWorkAsync(stopping);
+        if (!_running.IsEmpty)
+        {
+            await relays.RefreshAsync(stopping);
+        }
+
         Stopped = queue.Blind ?? DiskIsLow() ?? await instance.CheckAsync(stopping);
         var wanted = work.Where(w => w.Status is BroadcastStatus.Scheduled or BroadcastStatus.Sending).ToDictionary(w => w.Broadcast);
         foreach (var (id, running) in _running)

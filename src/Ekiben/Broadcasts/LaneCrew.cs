@@ -7,22 +7,28 @@ namespace Ekiben.Broadcasts;
 internal static class LaneCrew
 {
     /// <param name="work">What the lanes share.</param>
-    /// <param name="most">Lanes, at most.</param>
     /// <param name="stop">Stop claiming: what is on the wire finishes and is recorded.</param>
     /// <param name="abort">Stop waiting for the relay too.</param>
+    /// <param name="most">Lanes, at most, whatever the relays' connections and the rate allow.</param>
     /// <returns>True when no row can move any more; false when a lane ended it.</returns>
-    public static async Task<bool> RunAsync(LaneWork work, int most, CancellationToken stop, CancellationToken abort)
+    public static async Task<bool> RunAsync(LaneWork work, CancellationToken stop, CancellationToken abort, int most = int.MaxValue)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var tasks = new List<Task> { ReadAheadAsync(work, ending) };
-        var lanes = new Task[most];
+        var lanes = new List<Task>();
         // One that fails stops the others; each still records what it has on the wire.
         while (tasks.Count > 0)
         {
-            var changed = work.Rate.Changed;
-            for (var number = 0; number < work.Rate.LanesOf(lanes.Length) && !work.Rows.IsOver && !ending.IsCancellationRequested; number++)
+            // Taken before they are looked at: a change after it is looked at in another round.
+            var changed = Task.WhenAny(work.Rate.Changed, work.Relays.Changed);
+            for (var number = 0; number < Math.Min(most, work.Rate.LanesOf(work.Relays.Lanes)) && !work.Rows.IsOver && !ending.IsCancellationRequested; number++)
             {
-                if (lanes[number] is null or { IsCompleted: true })
+                if (number == lanes.Count)
+                {
+                    lanes.Add(Task.CompletedTask);
+                }
+
+                if (lanes[number].IsCompleted)
                 {
                     tasks.Add(lanes[number] = new BroadcastLane(work, number, ending, abort).RunAsync());
                 }

@@ -14,25 +14,32 @@ internal sealed class SendingRequirements(EkibenOptions options, StoredRelays re
             return null;
         }
 
-        RelayOptions? relay;
-        if (relays.Of(site) is { } own)
+        var named = relays.Of(site.Id);
+        var usable = new List<RelayOptions>();
+        string? unreadable = null;
+        foreach (var use in named)
         {
-            if (!relays.TryOpen(own, out relay, out var problem))
+            if (relays.TryOpen(use.Relay, out var relay, out var problem))
             {
-                return problem;
+                usable.Add(relay!);
+            }
+            else
+            {
+                unreadable = problem;
             }
         }
-        else
+
+        if (named.Count == 0 && options.Relay is { } own)
         {
-            relay = options.Relay;
+            usable.Add(own);
         }
 
-        if (relay is null)
+        if (usable.Count == 0)
         {
-            return "There is no relay to send through: set one up under Settings, start the server with --relay smtp://host:port, or use a test site.";
+            return unreadable ?? "There is no relay to send through: set one up under Settings, start the server with --relay smtp://host:port, or use a test site.";
         }
 
-        if (relay.IsLoopback)
+        if (usable.TrueForAll(relay => relay.IsLoopback))
         {
             return null;
         }

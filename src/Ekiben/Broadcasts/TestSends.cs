@@ -2,7 +2,6 @@ using Ekiben.Accounts;
 using Ekiben.Delivery;
 using Ekiben.Domains;
 using Ekiben.Mail;
-using Ekiben.Sites;
 using Ekiben.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -84,10 +83,11 @@ internal sealed class TestSends(Database database, MessageComposer composer, Rel
             using var signer = (state as SigningState.Signed)?.OpenSigner();
             var compiled = composer.Compile(manifest, broadcast.StartedAt ?? clock.GetUtcNow(), signer);
             await AuditAsync(db, broadcast, actor, addresses.Count, cancel);
+            var turns = new RelayTurns(relays.For(owner), clock);
             var results = new List<TestSendResult>();
             foreach (var address in addresses)
             {
-                results.Add(await SendOneAsync(compiled, candidate, owner, address, cancel));
+                results.Add(await SendOneAsync(compiled, candidate, turns, address, cancel));
             }
 
             return (results, null);
@@ -102,7 +102,7 @@ internal sealed class TestSends(Database database, MessageComposer composer, Rel
         }
     }
 
-    private async Task<TestSendResult> SendOneAsync(CompiledBroadcast compiled, Candidate candidate, Site site, string typed, CancellationToken cancel)
+    private async Task<TestSendResult> SendOneAsync(CompiledBroadcast compiled, Candidate candidate, RelayTurns turns, string typed, CancellationToken cancel)
     {
         if (!EmailAddress.TryParse(typed, out var address, out var error))
         {
@@ -111,12 +111,37 @@ internal sealed class TestSends(Database database, MessageComposer composer, Rel
 
         var buffer = new MessageBuffer();
         compiled.ComposeTest(candidate, address, clock.GetUtcNow(), buffer);
+        var message = new OutgoingMessage(candidate.Shard.Site, compiled.EnvelopeSender, address.Mailbox, buffer.Bytes);
         using var patience = new CancellationTokenSource(Patience, clock);
+
+        // Where a relay cannot be reached, the site's next is asked, as a broadcast does.
+        while (turns.Next() is { } turn)
+        {
+            try
+            {
+                if (await TryAsync(turns, turn, typed, message, patience, cancel) is { } result)
+                {
+                    return result;
+                }
+            }
+            finally
+            {
+                turns.End(turn);
+            }
+        }
+
+        return new TestSendResult(typed, false, $"{turns.Rest()?.Reason}.");
+    }
+
+    /// <summary>Null where another relay may take it.</summary>
+    private static async Task<TestSendResult?> TryAsync(
+        RelayTurns turns, RelayTurn turn, string typed, OutgoingMessage message, CancellationTokenSource patience, CancellationToken cancel)
+    {
         using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancel, patience.Token);
         RelayPool.RelaySlot slot;
         try
         {
-            slot = await relays.For(site).RentAsync(abort.Token);
+            slot = await turn.Route.Pool.RentAsync(abort.Token);
         }
         catch (OperationCanceledException) when (patience.IsCancellationRequested)
         {
@@ -126,13 +151,14 @@ internal sealed class TestSends(Database database, MessageComposer composer, Rel
         try
         {
             var connection = await slot.ConnectAsync(abort.Token);
-            connection.Begin(new OutgoingMessage(site.Id, compiled.EnvelopeSender, address.Mailbox, buffer.Bytes));
+            connection.Begin(message);
             await connection.PrepareAsync(abort.Token);
             return Result(typed, await connection.CompleteAsync(abort.Token));
         }
         catch (RelayUnavailableException unavailable)
         {
-            return new TestSendResult(typed, false, unavailable.Message);
+            var refused = turns.Failed(turn.Route, unavailable.Message, unavailable.IsPermanent);
+            return refused is null && turns.HasOthers ? null : new TestSendResult(typed, false, refused ?? unavailable.Message);
         }
         catch (OperationCanceledException)
         {

@@ -59,6 +59,7 @@ internal static class Cli
         SiteCommand.Create(),
         InstanceCommand.Create(),
         DomainCommand.Create(),
+        RelayCommand.Create(),
         UserCommand.Create(),
         BroadcastCommand.Create(),
         ReceiptCommand.Create(),

@@ -22,7 +22,7 @@ internal interface IRelay
 /// </summary>
 internal interface IRelayConnection : IAsyncDisposable
 {
-    /// <summary>False once it cannot take another message: the relay closed it, or a reply was lost.</summary>
+    /// <summary>False once it cannot take another message: the relay closed it, a reply was lost, or it has taken as many as it may.</summary>
     bool IsUsable { get; }
 
     /// <summary>How many messages may be begun before the outcome of the first is taken: 1, or 2 where transactions are chained.</summary>

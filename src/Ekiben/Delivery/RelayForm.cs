@@ -19,6 +19,8 @@ internal sealed class RelayForm
 
     public int Connections { get; set; } = RelayOptions.DefaultConnections;
 
+    public int MessagesPerConnection { get; set; }
+
     public static RelayForm Of(StoredRelay relay) => new()
     {
         Name = relay.Name,
@@ -27,6 +29,7 @@ internal sealed class RelayForm
         Tls = relay.Tls,
         UserName = relay.UserName,
         Connections = relay.Connections,
+        MessagesPerConnection = relay.MessagesPerConnection,
     };
 
     /// <summary>One sentence on what to mend, or null.</summary>
@@ -45,6 +48,11 @@ internal sealed class RelayForm
         if (Connections is < 1 or > RelayOptions.MaxConnections)
         {
             return $"Connections are a number from 1 to {RelayOptions.MaxConnections}.";
+        }
+
+        if (MessagesPerConnection is < 0 or > RelayOptions.MaxMessagesPerConnection)
+        {
+            return $"Messages over one connection are a number from 0, which is no limit, to {RelayOptions.MaxMessagesPerConnection}.";
         }
 
         if ((UserName?.Length ?? 0) > MaxText || (Password?.Length ?? 0) > MaxText)
@@ -75,12 +83,14 @@ internal sealed class RelayForm
         User = string.IsNullOrWhiteSpace(UserName) ? null : UserName.Trim(),
         Password = string.IsNullOrEmpty(Password) ? password : Password,
         Connections = Connections,
+        MessagesPerConnection = MessagesPerConnection,
     };
 
     /// <summary>Writes it into the row.</summary>
     public void Fill(StoredRelay relay, StoredRelays relays, DateTimeOffset now)
     {
-        (relay.Name, relay.Host, relay.Port, relay.Tls, relay.Connections) = (Name.Trim(), Host.Trim(), Port, Tls, Connections);
+        (relay.Name, relay.Host, relay.Port, relay.Tls) = (Name.Trim(), Host.Trim(), Port, Tls);
+        (relay.Connections, relay.MessagesPerConnection) = (Connections, MessagesPerConnection);
         relay.UserName = string.IsNullOrWhiteSpace(UserName) ? null : UserName.Trim();
         relay.UpdatedAt = now;
         if (relay.UserName is null)

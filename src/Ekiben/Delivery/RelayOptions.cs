@@ -5,7 +5,7 @@ using System.Web;
 namespace Ekiben.Delivery;
 
 /// <summary>
-/// Where messages are handed over: <c>smtp://[user:pass@]host[:port][?connections=N&amp;tls=none|starttls|implicit&amp;pass-file=PATH]</c>.
+/// Where messages are handed over: <c>smtp://[user:pass@]host[:port][?connections=N&amp;messages=N&amp;tls=none|starttls|implicit&amp;pass-file=PATH]</c>.
 /// </summary>
 internal sealed record RelayOptions
 {
@@ -13,6 +13,9 @@ internal sealed record RelayOptions
 
     /// <summary>Enough that one commit of the ledger carries the exchanges of many; relays that want fewer are told with <c>connections=</c>.</summary>
     public const int DefaultConnections = 32;
+
+    /// <summary>More is no limit in practice: 0 says so.</summary>
+    public const int MaxMessagesPerConnection = 100_000;
 
     public required string Host { get; init; }
 
@@ -22,6 +25,9 @@ internal sealed record RelayOptions
 
     /// <summary>Connections at once, at most.</summary>
     public int Connections { get; init; } = DefaultConnections;
+
+    /// <summary>After so many messages a connection is closed and another made; 0 = never. Relays that allow fewer close it themselves, in the middle of one.</summary>
+    public int MessagesPerConnection { get; init; }
 
     /// <summary>W of ledger.md rule 12: a relay that offers PIPELINING has a second message begun on each connection.</summary>
     public int MaxOnTheWire => Connections * 2;
@@ -40,16 +46,16 @@ internal sealed record RelayOptions
         (options, error) = (null, null);
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != "smtp" || uri.Host.Length == 0)
         {
-            error = "--relay must look like smtp://[user:pass@]host[:port][?connections=N&tls=none|starttls|implicit]";
+            error = "--relay must look like smtp://[user:pass@]host[:port][?connections=N&messages=N&tls=none|starttls|implicit]";
             return false;
         }
 
         var query = HttpUtility.ParseQueryString(uri.Query);
         foreach (var key in query.AllKeys)
         {
-            if (key is not ("connections" or "tls" or "pass-file"))
+            if (key is not ("connections" or "messages" or "tls" or "pass-file"))
             {
-                error = $"--relay knows connections, tls and pass-file, not \"{key}\"";
+                error = $"--relay knows connections, messages, tls and pass-file, not \"{key}\"";
                 return false;
             }
         }
@@ -85,6 +91,14 @@ internal sealed record RelayOptions
             return false;
         }
 
+        var messages = 0;
+        if (query["messages"] is { } many
+            && (!int.TryParse(many, CultureInfo.InvariantCulture, out messages) || messages < 0 || messages > MaxMessagesPerConnection))
+        {
+            error = $"--relay: messages, those over one connection, must be a number from 0, which is no limit, to {MaxMessagesPerConnection}";
+            return false;
+        }
+
         var credentials = uri.UserInfo.Split(':', 2);
         var password = credentials.Length == 2 ? Uri.UnescapeDataString(credentials[1]) : null;
         if (query["pass-file"] is { } file)
@@ -104,6 +118,7 @@ internal sealed record RelayOptions
             Port = port,
             Tls = tls.Value,
             Connections = connections,
+            MessagesPerConnection = messages,
             User = credentials[0].Length > 0 ? Uri.UnescapeDataString(credentials[0]) : null,
             Password = password,
         };

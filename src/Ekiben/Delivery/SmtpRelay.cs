@@ -32,7 +32,7 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
     {
         try
         {
-            return new Connection(await SmtpConnection.ConnectAsync(_smtp, _peers, clock, cancel));
+            return new Connection(await SmtpConnection.ConnectAsync(_smtp, _peers, clock, cancel), options.MessagesPerConnection);
         }
         catch (SmtpUnavailableException exception)
         {
@@ -48,15 +48,18 @@ internal sealed class SmtpRelay(RelayOptions options, TimeProvider clock) : IRel
         _ => Failpoint.DotWritten,
     });
 
-    private sealed class Connection(SmtpConnection smtp) : IRelayConnection
+    private sealed class Connection(SmtpConnection smtp, int most) : IRelayConnection
     {
-        public bool IsUsable => smtp.IsUsable;
+        private int _begun;
+
+        public bool IsUsable => smtp.IsUsable && (most == 0 || _begun < most);
 
         public int Capacity => smtp.Capacity;
 
         public void Begin(in OutgoingMessage message)
         {
             Failpoints.Hit(Failpoint.BeforeMail);
+            _begun++;
             smtp.Begin(new SmtpMessage(message.EnvelopeSender, message.Recipient, message.Bytes) { Copies = message.Copies is { Count: > 0 } copies ? copies : null });
         }
 

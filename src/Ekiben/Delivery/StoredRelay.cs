@@ -1,6 +1,6 @@
 namespace Ekiben.Delivery;
 
-/// <summary>A relay that an owner set up in the platform; a site that names none sends through the server's own (<c>--relay</c>).</summary>
+/// <summary>A relay that an owner set up in the platform; a site that names none (<see cref="SiteRelay"/>) sends through the server's own (<c>--relay</c>).</summary>
 internal sealed class StoredRelay
 {
     public long Id { get; set; }
@@ -20,6 +20,9 @@ internal sealed class StoredRelay
 
     /// <summary>Connections at once, at most <see cref="RelayOptions.MaxConnections"/>.</summary>
     public int Connections { get; set; } = RelayOptions.DefaultConnections;
+
+    /// <summary>Messages over one connection, at most <see cref="RelayOptions.MaxMessagesPerConnection"/>; 0 = as many as the relay takes.</summary>
+    public int MessagesPerConnection { get; set; }
 
     public DateTimeOffset CreatedAt { get; set; }
 

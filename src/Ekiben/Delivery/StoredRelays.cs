@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Ekiben.Sites;
 using Ekiben.Storage;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
@@ -13,18 +12,25 @@ internal sealed class StoredRelays(Database database, IDataProtectionProvider pr
 
     public string Protect(string password) => _passwords.Protect(password);
 
-    /// <summary>The site's own relay; null when it names none.</summary>
-    /// <returns>The row as stored.</returns>
-    public StoredRelay? Of(Site site)
+    /// <summary>The relays that the site names, by priority; none when it sends by the server's own.</summary>
+    public IReadOnlyList<RelayUse> Of(SiteId site)
     {
-        if (site.RelayId is not { } id)
-        {
-            return null;
-        }
-
         using var db = database.OpenEverySite();
-        return db.Relays.AsNoTracking().FirstOrDefault(relay => relay.Id == id);
+        return [.. Uses(db).Where(use => use.Site == site)];
     }
+
+    /// <summary>The relays that all sites name.</summary>
+    public async Task<IReadOnlyList<RelayUse>> OfAllSitesAsync(CancellationToken cancel)
+    {
+        await using var db = database.OpenEverySite();
+        return await Uses(db).ToListAsync(cancel);
+    }
+
+    private static IQueryable<RelayUse> Uses(Db db) =>
+        from use in db.SiteRelays.AsNoTracking()
+        join relay in db.Relays on use.RelayId equals relay.Id
+        orderby use.Priority, use.RelayId
+        select new RelayUse { Site = use.SiteId, Relay = relay, Weight = use.Weight, Priority = use.Priority };
 
     /// <summary>The row as options with its password.</summary>
     /// <param name="relay">The row.</param>
@@ -47,7 +53,19 @@ internal sealed class StoredRelays(Database database, IDataProtectionProvider pr
             }
         }
 
-        options = new RelayOptions { Host = relay.Host, Port = relay.Port, Tls = relay.Tls, User = relay.UserName, Password = password, Connections = relay.Connections };
+        options = new RelayOptions { Host = relay.Host, Port = relay.Port, Tls = relay.Tls, User = relay.UserName, Password = password, Connections = relay.Connections, MessagesPerConnection = relay.MessagesPerConnection };
         return true;
     }
+}
+
+/// <summary>A relay and how a site uses it.</summary>
+internal sealed class RelayUse
+{
+    public required SiteId Site { get; init; }
+
+    public required StoredRelay Relay { get; init; }
+
+    public required int Weight { get; init; }
+
+    public required int Priority { get; init; }
 }

@@ -75,7 +75,7 @@ internal sealed class MailRun(
         var shards = await queue.TakeShardsAsync(stream, stop);
         await queue.RecoverAsync(stream, stop);
         using var maker = new MailMaker(site, database, domains, instanceKey, messageIds, links, _pace);
-        var pool = relays.For(site);
+        var turns = new RelayTurns(relays.For(site), clock);
         var feed = new BroadcastFeed(queue, shards, Rate, State, clock, stream);
         lock (_lock)
         {
@@ -83,8 +83,8 @@ internal sealed class MailRun(
         }
 
         var work = new LaneWork(
-            queue, pool, feed, new UpcomingRows(), maker, new MessagePool(), new FailureWatch(ofStream: true), State, Rate, clock, RestAsync, IsStream: true);
-        await LaneCrew.RunAsync(work, Math.Min(MaxLanes, pool.Relay.Connections), stop, abort);
+            queue, turns, feed, new UpcomingRows(), maker, new MessagePool(), new FailureWatch(ofStream: true), State, Rate, clock, RestAsync, IsStream: true);
+        await LaneCrew.RunAsync(work, stop, abort, MaxLanes);
         _resting ??= "Somebody stopped it";
     }
 

@@ -33,9 +33,6 @@ internal sealed class Site
     /// </summary>
     public bool IsStrict { get; set; }
 
-    /// <summary>The relay that an owner chose for it (<see cref="Delivery.StoredRelay"/>); null = the server's own. Without meaning for a test site.</summary>
-    public long? RelayId { get; set; }
-
     /// <summary>Whether DKIM is left to the relay: nothing is signed here then.</summary>
     public bool RelaySigns { get; set; }
 

@@ -51,6 +51,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
 
     public DbSet<StoredRelay> Relays => Set<StoredRelay>();
 
+    public DbSet<SiteRelay> SiteRelays => Set<SiteRelay>();
+
     public DbSet<Address> Addresses => Set<Address>();
 
     public DbSet<Subscriber> Subscribers => Set<Subscriber>();
@@ -190,6 +192,14 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             invitation.HasIndex(i => i.TokenHash).IsUnique();
         });
         model.Entity<StoredRelay>(relay => relay.ToTable("relays"));
+        model.Entity<SiteRelay>(use =>
+        {
+            use.ToTable("site_relays");
+            use.HasKey(u => new { u.SiteId, u.RelayId });
+            use.HasOne<Site>().WithMany().HasForeignKey(u => u.SiteId).OnDelete(DeleteBehavior.Cascade);
+            // A relay that a site sends by stays.
+            use.HasOne<StoredRelay>().WithMany().HasForeignKey(u => u.RelayId).OnDelete(DeleteBehavior.Restrict);
+        });
         model.Entity<AuditEntry>(audit =>
         {
             audit.ToTable("audit_log");
@@ -352,6 +362,7 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
         FilterBySite<Author>(model);
         FilterBySite<DomainKey>(model);
         FilterBySite<DomainChecked>(model);
+        FilterBySite<SiteRelay>(model);
         FilterBySite<ApiKey>(model);
         FilterBySite<Address>(model);
         FilterBySite<Subscriber>(model);

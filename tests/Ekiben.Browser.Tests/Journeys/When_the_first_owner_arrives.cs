@@ -51,7 +51,7 @@ public sealed class When_the_first_owner_arrives(Chromium chromium)
         await using var db = app.Database.OpenEverySite();
         var site = await db.Sites.SingleAsync(Cancel);
         Assert.Equal(("Noodle House", "Europe/Berlin", false), (site.Name, site.TimeZone, site.IsTest));
-        Assert.Equal("Our relay", await db.Relays.Where(r => r.Id == site.RelayId).Select(r => r.Name).SingleAsync(Cancel));
+        Assert.Equal("Our relay", await (from use in db.SiteRelays join relay in db.Relays on use.RelayId equals relay.Id where use.SiteId == site.Id select relay.Name).SingleAsync(Cancel));
         Assert.Equal("cook@noodles.example", await db.Authors.Select(a => a.Email).SingleAsync(Cancel));
         var key = await db.ApiKeys.SingleAsync(Cancel);
         Assert.Equal(key.SecretHash, System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(secret)));

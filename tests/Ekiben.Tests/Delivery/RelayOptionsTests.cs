@@ -21,6 +21,7 @@ public class RelayOptionsTests
     [InlineData("smtp://mail.example.com?tls=maybe", "tls must be")]
     [InlineData("smtp://mail.example.com?connections=0", "connections must be")]
     [InlineData("smtp://mail.example.com?connections=65", "connections must be")]
+    [InlineData("smtp://mail.example.com?messages=-1", "messages")]
     [InlineData("smtp://mail.example.com?conections=5", "conections")]
     [InlineData("http://mail.example.com", "must look like")]
     [InlineData("mail.example.com:25", "must look like")]

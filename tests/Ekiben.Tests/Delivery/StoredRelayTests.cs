@@ -119,7 +119,7 @@ public sealed class StoredRelayTests
         form.Fill(relay, sending.App.Service<StoredRelays>(), now);
         db.Relays.Add(relay);
         await db.SaveChangesAsync(Cancel);
-        (await db.Sites.SingleAsync(s => s.Id == sending.Site.Id, Cancel)).RelayId = relay.Id;
+        db.SiteRelays.Add(new SiteRelay { SiteId = sending.Site.Id, RelayId = relay.Id });
     });
 
     private static async Task<byte[]> ReadSharedAsync(string file)

@@ -173,7 +173,7 @@ internal sealed partial class LyingRelay
             {
                 if (relay.Lies())
                 {
-                    relay.Lie(message.Row);
+                    relay._boxes.Lie(message.Row);
                     Keep(message);
                 }
 
@@ -193,7 +193,7 @@ internal sealed partial class LyingRelay
         {
             if (relay.Lies())
             {
-                relay.Lie(message.Row);
+                relay._boxes.Lie(message.Row);
             }
             else
             {
@@ -213,7 +213,7 @@ internal sealed partial class LyingRelay
         private void Keep(Message message)
         {
             message.IsKept = true;
-            relay.Keep(message.Row);
+            relay._boxes.Keep(message.Row);
         }
 
         private void Lose(string reason)

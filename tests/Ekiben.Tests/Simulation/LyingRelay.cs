@@ -7,17 +7,16 @@ namespace Ekiben.Tests.Simulation;
 
 /// <summary>
 /// A relay that answers whatever it likes, late, or not at all; sometimes keeps a message whose reply is lost, and in some seeds says what is not
-/// true. What it keeps is the truth about who got what. It outlives the processes that speak to it.
+/// true. What it keeps is the truth about who got what (<see cref="Letterboxes"/>). It outlives the processes that speak to it.
 /// </summary>
 internal sealed partial class LyingRelay : IRelay
 {
     private readonly MemoryLedger _ledger;
     private readonly SimulatedTime _time;
     private readonly Random _random;
+    private readonly Letterboxes _boxes;
     private readonly Action<string> _broken;
     private readonly List<Connection> _open = [];
-    private readonly Dictionary<long, int> _copies = [];
-    private readonly Dictionary<long, int> _lies = [];
 
     /// <summary>0 takes most messages, 3 hardly any.</summary>
     private readonly int _mood;
@@ -30,9 +29,12 @@ internal sealed partial class LyingRelay : IRelay
 
     private readonly bool _isSlow;
 
-    public LyingRelay(MemoryLedger ledger, SimulatedTime time, Random random, int connections, Action<string> broken)
+    /// <summary>It takes log-ins again from then on.</summary>
+    private DateTimeOffset _refusesUntil;
+
+    public LyingRelay(MemoryLedger ledger, SimulatedTime time, Random random, int connections, Letterboxes boxes, Action<string> broken)
     {
-        (_ledger, _time, _random, _broken, Connections) = (ledger, time, random, broken, connections);
+        (_ledger, _time, _random, _boxes, _broken, Connections) = (ledger, time, random, boxes, broken, connections);
         _mood = random.Next(4);
         _liesEvery = random.Next(5) == 0 ? random.Next(5, 40) : 0;
         _closesAfter = random.Next(3) == 0 ? random.Next(1, 8) : null;
@@ -48,10 +50,8 @@ internal sealed partial class LyingRelay : IRelay
 
     private bool IsDown => _time.GetUtcNow() < DownUntil;
 
-    public int CopiesOf(long address) => _copies.GetValueOrDefault(address);
-
-    /// <summary>Answers about this recipient that were not true: each may cost or make a copy.</summary>
-    public int LiesTo(long address) => _lies.GetValueOrDefault(address);
+    /// <summary>Somebody changed the password.</summary>
+    public void Refuse(TimeSpan time) => _refusesUntil = _time.GetUtcNow() + time;
 
     /// <summary>The process that spoke to it died. It may still have got what was on its way.</summary>
     public void Drop()
@@ -60,7 +60,7 @@ internal sealed partial class LyingRelay : IRelay
         {
             if (_random.Next(2) == 0)
             {
-                Keep(row);
+                _boxes.Keep(row);
             }
         }
 
@@ -73,6 +73,11 @@ internal sealed partial class LyingRelay : IRelay
         if (IsDown)
         {
             throw new RelayUnavailableException("it is down", isPermanent: false);
+        }
+
+        if (_time.GetUtcNow() < _refusesUntil)
+        {
+            throw new RelayUnavailableException("it does not know us any more", isPermanent: true);
         }
 
         switch (_random.Next(100))
@@ -111,18 +116,6 @@ internal sealed partial class LyingRelay : IRelay
 
     private SimulatedRow RowOf(string recipient) =>
         _ledger.Find(new AddressId(long.Parse(recipient.AsSpan(1, recipient.IndexOf('@', StringComparison.Ordinal) - 1), CultureInfo.InvariantCulture)));
-
-    /// <summary>I6: another copy only of what was uncertain.</summary>
-    private void Keep(SimulatedRow row)
-    {
-        var copies = _copies[row.Address] = CopiesOf(row.Address) + 1;
-        if (copies > 1 + row.UncertainOutcomes + LiesTo(row.Address))
-        {
-            _broken($"I6: row {row.Address} has {copies} copies and was uncertain {row.UncertainOutcomes} times");
-        }
-    }
-
-    private void Lie(SimulatedRow row) => _lies[row.Address] = LiesTo(row.Address) + 1;
 
     /// <summary>I4 and rule 12: on disk before it is on the wire, and once for each claim.</summary>
     private void CheckBegin(SimulatedRow row)

@@ -4,7 +4,7 @@ namespace Ekiben.Tests.Simulation;
 
 /// <summary>
 /// One or two broadcasts from their start to their end under one seed: the product's feed, lanes, pool, rate, composing, retry policy, failure watch and
-/// ledger rules over rows in memory and a lying relay, with crashes between any two steps and somebody who pushes every button.
+/// ledger rules over rows in memory and one to three lying relays, with crashes between any two steps and somebody who pushes every button.
 /// </summary>
 #pragma warning disable CA1001 // The ledger in memory has nothing to give back.
 internal sealed class SimulatedSend
@@ -17,7 +17,9 @@ internal sealed class SimulatedSend
     private readonly SimulatedTime _time = new();
     private readonly List<SimulatedBroadcast> _broadcasts = [];
     private readonly MemoryLedger _ledger;
-    private readonly LyingRelay _relay;
+    private readonly Letterboxes _boxes;
+    private readonly IReadOnlyList<LyingRelay> _relays;
+    private readonly List<(LyingRelay Relay, int Weight, int Priority)> _uses = [];
     private readonly int? _crashEvery;
     private readonly int? _actEvery;
     private string? _broken;
@@ -29,7 +31,7 @@ internal sealed class SimulatedSend
     private SimulatedSend(int seed)
     {
         _random = new Random(seed);
-        var connections = _random.Next(1, 5);
+        int[] connections = [.. Enumerable.Range(0, _random.Next(1, 4)).Select(_ => _random.Next(1, 5))];
         for (var id = 1; id <= (_random.Next(3) == 0 ? 2 : 1); id++)
         {
             var broadcast = new SimulatedBroadcast(id, _random.Next(1, 61), _random.Next(1, 30), _random.Next(3) == 0 ? UncertainPolicy.Hold : UncertainPolicy.Resend)
@@ -40,8 +42,10 @@ internal sealed class SimulatedSend
             _broadcasts.Add(broadcast);
         }
 
-        _ledger = new MemoryLedger(_time, _random, _broadcasts, 2 * connections, Broken) { IsSlow = _random.Next(2) == 0 };
-        _relay = new LyingRelay(_ledger, _time, _random, connections, Broken);
+        _ledger = new MemoryLedger(_time, _random, _broadcasts, 2 * connections.Sum(), Broken) { IsSlow = _random.Next(2) == 0 };
+        _boxes = new Letterboxes(Broken);
+        _relays = [.. connections.Select(each => new LyingRelay(_ledger, _time, _random, each, _boxes, Broken))];
+        Reroute(all: true);
         _crashEvery = _random.Next(3) == 0 ? null : _random.Next(100, 1200);
         _actEvery = _random.Next(4) == 0 ? null : _random.Next(15, 400);
     }
@@ -77,10 +81,14 @@ internal sealed class SimulatedSend
     {
         _time.Forget();
         _time.Pass(TimeSpan.FromMilliseconds(_random.Next(2) * _random.Next(600_000)));
-        _relay.Drop();
+        foreach (var relay in _relays)
+        {
+            relay.Drop();
+        }
+
         _lives++;
         var thread = new OneThread(_random);
-        _server = new SimulatedServer(_ledger, _broadcasts, _relay, _time, _random, Broken);
+        _server = new SimulatedServer(_ledger, _broadcasts, _uses, _time, _random, Broken);
         var work = thread.Start(_server.ServeAsync);
         while (!work.IsCompleted)
         {
@@ -161,10 +169,17 @@ internal sealed class SimulatedSend
                 _ledger.BlindUntil = _time.GetUtcNow() + TimeSpan.FromSeconds(_random.Next(1, 60));
                 break;
             case 16 or 17:
-                _relay.DownUntil = _time.GetUtcNow() + TimeSpan.FromSeconds(_random.Next(1, 1800));
+                _relays[_random.Next(_relays.Count)].DownUntil = _time.GetUtcNow() + TimeSpan.FromSeconds(_random.Next(1, 1800));
                 break;
             case 18:
                 _server.Stop();
+                break;
+            case 19 when _relays.Count > 1 && _random.Next(2) == 0:
+                _relays[_random.Next(_relays.Count)].Refuse(TimeSpan.FromSeconds(_random.Next(1, 1800)));
+                break;
+            case 19:
+                Reroute(all: false);
+                _server.Reroute(_uses);
                 break;
         }
 
@@ -187,6 +202,14 @@ internal sealed class SimulatedSend
             broadcast.Status = to;
             _server.Wake();
         }
+    }
+
+    /// <summary>Which relays the site sends by, one at least, and how much: all of them, or those that somebody leaves.</summary>
+    private void Reroute(bool all)
+    {
+        _uses.Clear();
+        var kept = _random.Next(_relays.Count);
+        _uses.AddRange(_relays.Where((_, number) => all || number == kept || _random.Next(2) == 0).Select(relay => (relay, _random.Next(1, 5), _random.Next(2))));
     }
 
     private void WithSomebody(SimulatedBroadcast broadcast, Action<SimulatedRow> act)
@@ -217,7 +240,7 @@ internal sealed class SimulatedSend
 
     private void CheckTheEnd(SimulatedBroadcast broadcast, SimulatedRow row)
     {
-        var (copies, lies) = (_relay.CopiesOf(row.Address), _relay.LiesTo(row.Address));
+        var (copies, lies) = (_boxes.CopiesOf(row.Address), _boxes.LiesTo(row.Address));
         var isDone = row.State is not (RecipientState.Pending or RecipientState.Sending or RecipientState.Deferred);
         var isKnown = row.State is RecipientState.Accepted or RecipientState.Uncertain;
         if (!isDone || (row.State == RecipientState.Canceled && broadcast.Status != BroadcastStatus.Canceled))

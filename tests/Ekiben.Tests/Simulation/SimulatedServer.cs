@@ -10,13 +10,13 @@ namespace Ekiben.Tests.Simulation;
 /// </summary>
 /// <param name="ledger">The database.</param>
 /// <param name="broadcasts">What is in it.</param>
-/// <param name="relay">Where messages go.</param>
+/// <param name="relays">Where messages may go: each with its weight and priority, until <see cref="Reroute"/>.</param>
 /// <param name="time">The clock.</param>
 /// <param name="random">The seed's.</param>
 /// <param name="broken">Is told what must not be.</param>
 #pragma warning disable CA1001 // Its two sources live as long as the process that may be dropped at any moment.
 internal sealed class SimulatedServer(
-    MemoryLedger ledger, IReadOnlyList<SimulatedBroadcast> broadcasts, LyingRelay relay, SimulatedTime time, Random random, Action<string> broken)
+    MemoryLedger ledger, IReadOnlyList<SimulatedBroadcast> broadcasts, IReadOnlyList<(LyingRelay Relay, int Weight, int Priority)> relays, SimulatedTime time, Random random, Action<string> broken)
 #pragma warning restore CA1001
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
@@ -24,6 +24,8 @@ internal sealed class SimulatedServer(
     private readonly Dictionary<BroadcastId, Running> _running = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly CancellationTokenSource _abort = new();
+    private readonly SiteRoutes _routes = new(time);
+    private readonly Dictionary<LyingRelay, RelayPool> _pools = [];
     private TaskCompletionSource _changed = new();
 
     /// <summary>Something is to be looked at.</summary>
@@ -41,14 +43,18 @@ internal sealed class SimulatedServer(
         Wake();
     }
 
+    /// <summary>Somebody changed which relays the site sends by, and how much.</summary>
+    public void Reroute(IReadOnlyList<(LyingRelay Relay, int Weight, int Priority)> changed) =>
+        _routes.Replace([.. changed.Select(use => new RouteTerms(null, use.Relay.Name, PoolOf(use.Relay), use.Weight, use.Priority))]);
+
     public async Task ServeAsync()
     {
-        var pool = new RelayPool(relay, time);
+        Reroute(relays);
         await ledger.RecoverAsync(null, default);
         while (!_stopping.IsCancellationRequested && !broadcasts.All(one => one.IsOver))
         {
             var next = _changed.Task;
-            await LookAsync(pool);
+            await LookAsync();
             using var awake = new CancellationTokenSource();
             await Task.WhenAny(next, UntilAsync(awake.Token));
             awake.Cancel();
@@ -69,7 +75,20 @@ internal sealed class SimulatedServer(
             await Task.WhenAll(_running.Values.Select(running => running.Task));
         }
 
-        await pool.DisposeAsync();
+        foreach (var pool in _pools.Values)
+        {
+            await pool.DisposeAsync();
+        }
+    }
+
+    private RelayPool PoolOf(LyingRelay relay)
+    {
+        if (!_pools.TryGetValue(relay, out var pool))
+        {
+            _pools.Add(relay, pool = new RelayPool(relay, time));
+        }
+
+        return pool;
     }
 
     /// <summary>When nobody says anything: until a broadcast is due, or the database can be written again.</summary>
@@ -81,7 +100,7 @@ internal sealed class SimulatedServer(
         return Task.Delay(next > now ? next - now : Timeout.InfiniteTimeSpan, time, cancel);
     }
 
-    private async Task LookAsync(RelayPool pool)
+    private async Task LookAsync()
     {
         var work = await ledger.ReadWorkAsync(default);
         var stopped = ledger.Blind is not null;
@@ -120,17 +139,17 @@ internal sealed class SimulatedServer(
                 var running = new Running();
                 running.Rate.Set(item.PerHour);
                 _running.Add(item.Broadcast, running);
-                running.Task = RunAsync(item.Broadcast, pool, running);
+                running.Task = RunAsync(item.Broadcast, running);
             }
         }
     }
 
-    private async Task RunAsync(BroadcastId id, RelayPool pool, Running running)
+    private async Task RunAsync(BroadcastId id, Running running)
     {
         await Task.Yield();
         try
         {
-            await new SimulatedRun(ledger, ledger.Find(id), pool, running.Rate, time, broken).RunAsync(running.Stop.Token, _abort.Token);
+            await new SimulatedRun(ledger, ledger.Find(id), _routes, running.Rate, time, broken).RunAsync(running.Stop.Token, _abort.Token);
         }
         catch (OperationCanceledException) when (running.Stop.IsCancellationRequested)
         {

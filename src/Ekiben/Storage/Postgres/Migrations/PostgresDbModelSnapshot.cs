@@ -638,6 +638,31 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.ToTable("rehearsals", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Delivery.SiteRelay", b =>
+                {
+                    b.Property<long>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.Property<long>("RelayId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("relay_id");
+
+                    b.Property<int>("Priority")
+                        .HasColumnType("integer")
+                        .HasColumnName("priority");
+
+                    b.Property<int>("Weight")
+                        .HasColumnType("integer")
+                        .HasColumnName("weight");
+
+                    b.HasKey("SiteId", "RelayId");
+
+                    b.HasIndex("RelayId");
+
+                    b.ToTable("site_relays", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Delivery.StoredRelay", b =>
                 {
                     b.Property<long>("Id")
@@ -660,6 +685,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("host")
                         .UseCollation("C");
+
+                    b.Property<int>("MessagesPerConnection")
+                        .HasColumnType("integer")
+                        .HasColumnName("messages_per_connection");
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -1438,10 +1467,6 @@ namespace Ekiben.Storage.Postgres.Migrations
                         .HasColumnType("boolean")
                         .HasColumnName("recognizes_repetitions");
 
-                    b.Property<long?>("RelayId")
-                        .HasColumnType("bigint")
-                        .HasColumnName("relay_id");
-
                     b.Property<bool>("RelaySigns")
                         .HasColumnType("boolean")
                         .HasColumnName("relay_signs");
@@ -1931,6 +1956,21 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.HasKey("UserId", "LoginProvider", "Name");
 
                     b.ToTable("AspNetUserTokens", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Delivery.SiteRelay", b =>
+                {
+                    b.HasOne("Ekiben.Delivery.StoredRelay", null)
+                        .WithMany()
+                        .HasForeignKey("RelayId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
+
+                    b.HasOne("Ekiben.Sites.Site", null)
+                        .WithMany()
+                        .HasForeignKey("SiteId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("Ekiben.Subscribers.Subscriber", b =>

@@ -578,6 +578,31 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.ToTable("rehearsals", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Delivery.SiteRelay", b =>
+                {
+                    b.Property<long>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.Property<long>("RelayId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("relay_id");
+
+                    b.Property<int>("Priority")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("priority");
+
+                    b.Property<int>("Weight")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("weight");
+
+                    b.HasKey("SiteId", "RelayId");
+
+                    b.HasIndex("RelayId");
+
+                    b.ToTable("site_relays", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Delivery.StoredRelay", b =>
                 {
                     b.Property<long>("Id")
@@ -597,6 +622,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("host");
+
+                    b.Property<int>("MessagesPerConnection")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("messages_per_connection");
 
                     b.Property<string>("Name")
                         .IsRequired()
@@ -1302,10 +1331,6 @@ namespace Ekiben.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("recognizes_repetitions");
 
-                    b.Property<long?>("RelayId")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("relay_id");
-
                     b.Property<bool>("RelaySigns")
                         .HasColumnType("INTEGER")
                         .HasColumnName("relay_signs");
@@ -1749,6 +1774,21 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.HasKey("UserId", "LoginProvider", "Name");
 
                     b.ToTable("AspNetUserTokens", (string)null);
+                });
+
+            modelBuilder.Entity("Ekiben.Delivery.SiteRelay", b =>
+                {
+                    b.HasOne("Ekiben.Delivery.StoredRelay", null)
+                        .WithMany()
+                        .HasForeignKey("RelayId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
+
+                    b.HasOne("Ekiben.Sites.Site", null)
+                        .WithMany()
+                        .HasForeignKey("SiteId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("Ekiben.Subscribers.Subscriber", b =>
