@@ -56,8 +56,7 @@ public class When_the_last_answer_comes_while_rows_are_read
             AssertComes(feed, late, NotSent, GiveBack, moment);
             feed.Claim(late);
             feed.Settle(late, Accepted, RetryDecision.Accept);
-            var comes = feed.ReadUntil(uncertain.Address);
-            Assert.True(feed.Finish(comes) && comes.GetAwaiter().GetResult(), $"its second try is left out when the other comes back after {moment} steps");
+            AssertCame(feed, feed.ReadUntil(uncertain.Address), moment);
         }
     }
 
@@ -76,8 +75,13 @@ public class When_the_last_answer_comes_while_rows_are_read
         var comes = feed.ReadUntil(row.Address);
         feed.Step(moment);
         _ = feed.BeginSettle(row, outcome, decision);
-        Assert.True(feed.Finish(comes), $"the feed waits for nothing when it comes after {moment} steps");
-        Assert.True(comes.GetAwaiter().GetResult(), $"it does not come again when its outcome comes after {moment} steps");
+        AssertCame(feed, comes, moment);
+    }
+
+    private static void AssertCame(SimulatedFeed feed, Task<bool> comes, int moment)
+    {
+        Assert.True(feed.Finish(comes), $"the feed waits for nothing when the outcome comes after {moment} steps");
+        Assert.True(comes.GetAwaiter().GetResult(), $"it does not come again when the outcome comes after {moment} steps");
     }
 
     /// <summary>Everybody's message is claimed.</summary>
