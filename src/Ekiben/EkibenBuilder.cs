@@ -74,6 +74,7 @@ internal static class EkibenBuilder
 
         services.AddSingleton<Receipts>();
         services.AddSingleton<Traces>();
+        services.AddSingleton<LiveLooks>();
         services.AddSingleton<Why>();
         services.AddSingleton<Resends>();
         services.AddSingleton<BroadcastReports>();

@@ -31,14 +31,17 @@ internal sealed class Preflight(
     /// <param name="site">Its site.</param>
     /// <param name="isDeep">False for what blocks alone, which is quick.</param>
     /// <param name="cancel">Gives up.</param>
-    public async Task<PreflightReport> CheckAsync(Broadcast broadcast, Site site, bool isDeep, CancellationToken cancel)
+    /// <param name="counted">What was counted a moment ago, so that it is not counted again; null, or of another manifest, to count now.</param>
+    public async Task<PreflightReport> CheckAsync(Broadcast broadcast, Site site, bool isDeep, CancellationToken cancel, WatchedAudience? counted = null)
     {
         await using var db = database.Open(site.Id);
         var segment = await BroadcastActions.SegmentRuleOfAsync(db, broadcast, cancel);
         var manifest = Manifest.Of(broadcast, site, segment);
         var rule = AudienceRule.Of(site.Id, manifest);
-        var count = await audiences.CountAsync(rule, cancel);
         var text = manifest.ToText();
+        var digest = Manifest.DigestOf(text);
+        var known = counted?.Digest == digest ? counted : null;
+        var count = known?.Count ?? await audiences.CountAsync(rule, cancel);
 
         var findings = new List<PreflightFinding>();
         if (requirements.WhatIsMissing(site) is { } missing)
@@ -61,8 +64,9 @@ internal sealed class Preflight(
             await AddUnknownTagsAsync(findings, broadcast, rule, cancel);
             AddTimes(findings, broadcast, site, count.Recipients);
             await AddSpeedAsync(findings, db, broadcast, count.Recipients, cancel);
-            await AddRehearsalAsync(findings, db, broadcast, Manifest.DigestOf(text), cancel);
-            findings.AddRange((await risks.FindAsync(broadcast, rule, count.Recipients, cancel)).Select(risk => new PreflightFinding(
+            await AddRehearsalAsync(findings, db, broadcast, digest, cancel);
+            var marks = known?.Marks ?? await risks.FindAsync(broadcast, rule, count.Recipients, cancel);
+            findings.AddRange(marks.Select(risk => new PreflightFinding(
                 risk.Code, FindingLevel.Warning, risk.Text)));
         }
         else

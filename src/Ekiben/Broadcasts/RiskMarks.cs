@@ -24,7 +24,7 @@ internal sealed class RiskMarks(Database database, Audiences audiences, TimeProv
     /// <summary>How far back a tag's uses are looked for.</summary>
     private const int TagMemory = 500;
 
-    /// <summary>Others near in time that are compared, person by person.</summary>
+    /// <summary>Others near in time that are compared, person by person or by a sample of them.</summary>
     private const int MaxNeighbours = 5;
 
     private static readonly TimeSpan Near = TimeSpan.FromHours(24);
@@ -90,14 +90,14 @@ internal sealed class RiskMarks(Database database, Audiences audiences, TimeProv
             .OrderByDescending(b => b.Id).Take(MaxNeighbours).ToListAsync(cancel);
         foreach (var other in scheduled)
         {
-            var shared = other.FrozenAt is not null
+            var overlap = other.FrozenAt is not null
                 ? await audiences.OverlapAsync(rule, other.Id, cancel)
                 : await audiences.OverlapAsync(rule, await RuleOfAsync(db, other, cancel), cancel);
-            if (shared > 0)
+            if (overlap.Of(recipients) is > 0 and var shared)
             {
                 var when = other.StartedAt ?? other.SendAt ?? now;
                 marks.Add(new RiskMark(
-                    "overlap:" + other.Id, "overlaps another", $"{Wording.People(shared)} of these {(shared == 1 ? "gets" : "get")} “{other.Name}” within 24 hours too ({Wording.Ago(when, now)})."));
+                    "overlap:" + other.Id, "overlaps another", $"{(overlap.IsSample ? "About " : "")}{Wording.People(shared)} of these {(shared == 1 ? "gets" : "get")} “{other.Name}” within 24 hours too ({Wording.Ago(when, now)})."));
             }
         }
     }

@@ -7,22 +7,22 @@ namespace Ekiben.Storage;
 
 /// <summary>
 /// The two expressions of a rule over <c>subscribers s</c>: who matches, and the first reason that leaves a matched person out (0 = none). Nothing
-/// that a client wrote is ever part of the text: it is a parameter. How a tag or a field is asked for is each database's own.
+/// that a client wrote is ever part of the text: it is a parameter. How a tag's name or a field is asked for is each database's own.
 /// </summary>
 internal abstract class AudienceSql
 {
     private readonly DbCommand _command;
+    private readonly AudienceReach _reach;
 
     /// <param name="command">Gets the parameters.</param>
     /// <param name="rule">Whom.</param>
-    /// <param name="ranged">True for the freeze, which walks subscriber ids: the statement sets @from (exclusive) and @to, and the tag look-ups keep to them.</param>
-    protected AudienceSql(DbCommand command, AudienceRule rule, bool ranged)
+    /// <param name="reach">How many people the statement looks at.</param>
+    protected AudienceSql(DbCommand command, AudienceRule rule, AudienceReach reach)
     {
-        _command = command;
-        Range = ranged ? "st.subscriber_id > @from AND st.subscriber_id <= @to AND " : "";
+        (_command, _reach) = (command, reach);
         command.Set("@audience_site", rule.Site.Value);
 
-        var matched = new StringBuilder(ranged ? "s.site_id = @audience_site AND s.id > @from AND s.id <= @to" : "s.site_id = @audience_site");
+        var matched = new StringBuilder(reach is AudienceReach.Range ? "s.site_id = @audience_site AND s.id > @from AND s.id <= @to" : "s.site_id = @audience_site");
         if (rule.InclusiveTags.Count > 0)
         {
             matched.Append(" AND ").Append(HasAny(rule.InclusiveTags));
@@ -46,14 +46,11 @@ internal abstract class AudienceSql
 
     public string Reason { get; }
 
-    /// <summary>A condition on <c>st.subscriber_id</c> with its AND, empty where there is no range.</summary>
-    protected string Range { get; }
-
     /// <summary>True when a template finds nothing there, or blanks only.</summary>
     public abstract string IsBlank(SubscriberField field);
 
-    /// <summary>True when the person carries any of the tags; a name that is no tag matches nobody.</summary>
-    protected abstract string HasAny(IReadOnlyList<string> names);
+    /// <summary>A test of <c>t.name</c>: it is one of these, without regard to the case of A to Z.</summary>
+    protected abstract string IsNamed(IReadOnlyList<string> names);
 
     protected abstract string Field(SegmentRule.FieldIs field);
 
@@ -79,6 +76,18 @@ internal abstract class AudienceSql
         return name;
     }
 
+    /// <summary>
+    /// True when the person carries any of the tags; a name that is no tag matches nobody. The tags are looked up once a statement. Who carries them is
+    /// listed once for a walk, and asked for each person where there are few: a list of a million for the sake of one would take a second.
+    /// </summary>
+    private string HasAny(IReadOnlyList<string> names)
+    {
+        var tags = $"SELECT t.id FROM tags t WHERE t.site_id = @audience_site AND t.discarded_at IS NULL AND {IsNamed(names)}";
+        return _reach is AudienceReach.Few
+            ? $"EXISTS (SELECT 1 FROM subscriber_tags st WHERE st.subscriber_id = s.id AND st.tag_id IN ({tags}))"
+            : $"s.id IN (SELECT st.subscriber_id FROM subscriber_tags st WHERE {(_reach is AudienceReach.Range ? "st.subscriber_id > @from AND st.subscriber_id <= @to AND " : "")}st.tag_id IN ({tags}))";
+    }
+
     private string Condition(SegmentRule rule) => rule switch
     {
         SegmentRule.All all => "(" + string.Join(" AND ", all.Rules.Select(Condition)) + ")",
@@ -89,4 +98,17 @@ internal abstract class AudienceSql
         SegmentRule.FieldIs field => $"({Field(field)})",
         _ => throw new InvalidOperationException($"no SQL for {rule.GetType().Name}"),
     };
+}
+
+/// <summary>How many people a statement over a rule looks at.</summary>
+internal enum AudienceReach
+{
+    /// <summary>All of the site.</summary>
+    Everybody,
+
+    /// <summary>Ids above <c>@from</c> up to <c>@to</c>, which the statement sets.</summary>
+    Range,
+
+    /// <summary>One person, or those who share an address.</summary>
+    Few,
 }

@@ -16,7 +16,7 @@ internal abstract partial class Audiences
     /// <summary>The names of a person's tags <c>t.name</c> in one text, separated by U+001F.</summary>
     protected abstract string JoinedTagNames { get; }
 
-    protected abstract AudienceSql Where(DbCommand command, AudienceRule rule, bool ranged = false);
+    protected abstract AudienceSql Where(DbCommand command, AudienceRule rule, AudienceReach reach = AudienceReach.Everybody);
 
     /// <summary>
     /// Everybody who would be a recipient now, in the order of their ids, page by page in constant memory: one person an address, the one with
@@ -25,7 +25,12 @@ internal abstract partial class Audiences
     public async IAsyncEnumerable<IReadOnlyList<Candidate>> WalkAsync(
         BroadcastId broadcast, AudienceRule rule, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var top = await LastSubscriberAsync(rule.Site, cancel);
+        long top;
+        await using (var connection = await Database.ConnectAsync(cancel))
+        {
+            (_, top) = await IdsOfAsync(connection, rule.Site, cancel);
+        }
+
         for (long from = 0; from < top; from += WalkRange)
         {
             var page = await ReadRangeAsync(broadcast, rule, from, Math.Min(from + WalkRange, top), cancel);
@@ -39,37 +44,11 @@ internal abstract partial class Audiences
     /// <summary>The people of one number of a waterfall, after <paramref name="after"/>, in the order of their ids; a page of recipients may be shorter where people share addresses.</summary>
     public async Task<AudiencePage> ListAsync(AudienceRule rule, AudienceGroup group, SubscriberId after, int limit, CancellationToken cancel)
     {
-        await using var connection = await Database.ConnectAsync(cancel);
-        await using var command = connection.CreateCommand();
-        var where = Where(command, rule);
-        // Only who shares an address needs the others beside them: "n" counts those, the lowest id, which is the recipient, first.
-        command.CommandText = group is AudienceGroup.Duplicate
-            ? $"""
-                SELECT p.id, COALESCE(a.written, ''), p.first_name, p.last_name, p.address_id, 0 FROM (
-                    SELECT s.id, s.address_id, s.first_name, s.last_name, ROW_NUMBER() OVER (PARTITION BY s.address_id ORDER BY s.id) AS n
-                    FROM subscribers s WHERE {where.Matched} AND {where.Reason} = 0
-                ) AS p LEFT JOIN addresses a ON a.id = p.address_id
-                WHERE p.id > @after AND p.n > 1 ORDER BY p.id LIMIT @limit
-                """
-            : $"""
-                SELECT s.id, COALESCE(a.written, ''), s.first_name, s.last_name, s.address_id, {SharesAddress}
-                FROM subscribers s LEFT JOIN addresses a ON a.id = s.address_id
-                WHERE s.id > @after AND {where.Matched}{Condition(group, where)} ORDER BY s.id LIMIT @limit
-                """;
-        command.Set("@after", after.Value);
-        command.Set("@limit", limit);
-        var people = new List<(AudiencePerson Person, AddressId Address, bool Shares)>();
-        await using (var reader = await command.ExecuteReaderAsync(cancel))
-        {
-            while (await reader.ReadAsync(cancel))
-            {
-                people.Add((
-                    new AudiencePerson(new SubscriberId(reader.GetInt64(0)), reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetString(3)),
-                    new AddressId(reader.GetInt64(4)),
-                    reader.GetInt32(5) == 1));
-            }
-        }
-
+        var people = group is AudienceGroup.Duplicate ? await ListDuplicatesAsync(rule, after, limit, cancel) : await ReadRangesAsync(rule, after, limit, where => $"""
+            SELECT s.id, COALESCE(a.written, ''), s.first_name, s.last_name, s.address_id, {SharesAddress}
+            FROM subscribers s LEFT JOIN addresses a ON a.id = s.address_id
+            WHERE {where.Matched}{Condition(group, where)} ORDER BY s.id LIMIT @limit
+            """, ReadPerson, cancel);
         var list = new List<AudiencePerson>(people.Count);
         foreach (var (person, address, shares) in people)
         {
@@ -82,6 +61,35 @@ internal abstract partial class Audiences
         return new AudiencePage(list, people.Count == limit ? people[^1].Person.Id : null);
     }
 
+    /// <summary>Only who shares an address needs the others beside them: "n" counts those, the lowest id, which is the recipient, first.</summary>
+    private Task<IReadOnlyList<FoundPerson>> ListDuplicatesAsync(AudienceRule rule, SubscriberId after, int limit, CancellationToken cancel) => Database.ReadLongAsync<IReadOnlyList<FoundPerson>>(async connection =>
+    {
+        await using var command = connection.CreateCommand();
+        var where = Where(command, rule);
+        command.CommandText = $"""
+            SELECT p.id, COALESCE(a.written, ''), p.first_name, p.last_name, p.address_id, 0 FROM (
+                SELECT s.id, s.address_id, s.first_name, s.last_name, ROW_NUMBER() OVER (PARTITION BY s.address_id ORDER BY s.id) AS n
+                FROM subscribers s WHERE {where.Matched} AND {where.Reason} = 0
+            ) AS p LEFT JOIN addresses a ON a.id = p.address_id
+            WHERE p.id > @after AND p.n > 1 ORDER BY p.id LIMIT @limit
+            """;
+        command.Set("@after", after.Value);
+        command.Set("@limit", limit);
+        var people = new List<FoundPerson>();
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel))
+        {
+            people.Add(ReadPerson(reader));
+        }
+
+        return people;
+    }, cancel);
+
+    private static FoundPerson ReadPerson(DbDataReader reader) => new(
+        new AudiencePerson(new SubscriberId(reader.GetInt64(0)), reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetString(3)),
+        new AddressId(reader.GetInt64(4)),
+        reader.GetInt32(5) == 1);
+
     /// <summary>The first recipient after <paramref name="after"/> who has nothing in one of the fields; null when there is none.</summary>
     public async Task<SubscriberId?> FindBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, SubscriberId after, CancellationToken cancel)
     {
@@ -90,16 +98,11 @@ internal abstract partial class Audiences
             return null;
         }
 
-        await using var connection = await Database.ConnectAsync(cancel);
-        await using var command = connection.CreateCommand();
-        var where = Where(command, rule);
-        command.CommandText = $"""
+        return await ReadRangesAsync(rule, after, 1, where => $"""
             SELECT s.id FROM subscribers s
-            WHERE s.id > @after AND {where.Matched} AND {where.Reason} = 0 AND ({string.Join(" OR ", fields.Select(where.IsBlank))})
-            ORDER BY s.id LIMIT 1
-            """;
-        command.Set("@after", after.Value);
-        return await command.ExecuteScalarAsync(cancel) is long id ? new SubscriberId(id) : null;
+            WHERE {where.Matched} AND {where.Reason} = 0 AND ({string.Join(" OR ", fields.Select(where.IsBlank))})
+            ORDER BY s.id LIMIT @limit
+            """, ReadId, cancel) is [var first] ? first : null;
     }
 
     /// <summary>Whether the person would be a recipient now. Of people who share an address each counts as one.</summary>
@@ -111,39 +114,11 @@ internal abstract partial class Audiences
     {
         await using var connection = await Database.ConnectAsync(cancel);
         await using var command = connection.CreateCommand();
-        var where = Where(command, rule);
+        var where = Where(command, rule, AudienceReach.Few);
         command.CommandText = $"SELECT {where.Reason} FROM subscribers s WHERE s.id = @person AND {where.Matched}";
         command.Set("@person", person.Value);
         var reason = await command.ExecuteScalarAsync(cancel);
         return reason is null ? new Standing(false, null) : new Standing(true, Convert.ToInt32(reason, CultureInfo.InvariantCulture) is var number and not 0 ? (LeftOutReason)number : null);
-    }
-
-    /// <summary>How many recipients of the one are also recipients of the other, both as of now.</summary>
-    public async Task<long> OverlapAsync(AudienceRule rule, AudienceRule other, CancellationToken cancel)
-    {
-        await using var connection = await Database.ConnectAsync(cancel);
-        await using var command = connection.CreateCommand();
-        var (one, two) = (Where(command, rule), Where(command, other));
-        command.CommandText = $"""
-            SELECT COUNT(DISTINCT s.address_id) FROM subscribers s
-            WHERE {one.Matched} AND {one.Reason} = 0 AND {two.Matched} AND {two.Reason} = 0
-            """;
-        return (long)(await command.ExecuteScalarAsync(cancel))!;
-    }
-
-    /// <summary>The same with a broadcast whose audience is frozen.</summary>
-    public async Task<long> OverlapAsync(AudienceRule rule, BroadcastId frozen, CancellationToken cancel)
-    {
-        await using var connection = await Database.ConnectAsync(cancel);
-        await using var command = connection.CreateCommand();
-        var where = Where(command, rule);
-        command.CommandText = $"""
-            SELECT COUNT(DISTINCT s.address_id) FROM subscribers s
-            WHERE {where.Matched} AND {where.Reason} = 0
-              AND EXISTS (SELECT 1 FROM recipients r WHERE r.broadcast_id = @frozen AND r.address_id = s.address_id)
-            """;
-        command.Set("@frozen", frozen.Value);
-        return (long)(await command.ExecuteScalarAsync(cancel))!;
     }
 
     /// <summary>1 when somebody with a lower id has the same address, whether they are in the audience or not.</summary>
@@ -160,20 +135,11 @@ internal abstract partial class Audiences
         _ => throw new ArgumentOutOfRangeException(nameof(group), group, "not a group of one reason"),
     };
 
-    private async Task<long> LastSubscriberAsync(SiteId site, CancellationToken cancel)
-    {
-        await using var connection = await Database.ConnectAsync(cancel);
-        await using var command = connection.CreateCommand();
-        command.CommandText = "SELECT COALESCE(MAX(s.id), 0) FROM subscribers s WHERE s.site_id = @site";
-        command.Set("@site", site.Value);
-        return (long)(await command.ExecuteScalarAsync(cancel))!;
-    }
-
     private async Task<IReadOnlyList<Candidate>> ReadRangeAsync(BroadcastId broadcast, AudienceRule rule, long from, long to, CancellationToken cancel)
     {
         await using var connection = await Database.ConnectAsync(cancel);
         await using var command = connection.CreateCommand();
-        var where = Where(command, rule, ranged: true);
+        var where = Where(command, rule, AudienceReach.Range);
         command.CommandText = $"""
             SELECT s.id, s.address_id, COALESCE(a.normalised, ''), s.uuid, s.first_name, s.last_name, s.fields,
                    (SELECT {JoinedTagNames} FROM subscriber_tags st JOIN tags t ON t.id = st.tag_id WHERE st.subscriber_id = s.id AND t.discarded_at IS NULL),
@@ -215,7 +181,7 @@ internal abstract partial class Audiences
     {
         await using var connection = await Database.ConnectAsync(cancel);
         await using var command = connection.CreateCommand();
-        var where = Where(command, rule);
+        var where = Where(command, rule, AudienceReach.Few);
         command.CommandText = $"SELECT MIN(s.id) FROM subscribers s WHERE s.address_id = @address AND {where.Matched} AND {where.Reason} = 0";
         command.Set("@address", address.Value);
         return await command.ExecuteScalarAsync(cancel) is long id ? new SubscriberId(id) : default;
@@ -243,6 +209,9 @@ internal abstract partial class Audiences
 /// <param name="FirstName">Null when unknown.</param>
 /// <param name="LastName">Null when unknown.</param>
 internal sealed record AudiencePerson(SubscriberId Id, string Email, string? FirstName, string? LastName);
+
+/// <summary>Such a person as a list reads them. <paramref name="Shares"/>: somebody with a lower id has the address too.</summary>
+internal sealed record FoundPerson(AudiencePerson Person, AddressId Address, bool Shares);
 
 /// <summary>A page of such people; the next begins after <paramref name="Next"/>, null at the end.</summary>
 internal sealed record AudiencePage(IReadOnlyList<AudiencePerson> People, SubscriberId? Next);

@@ -51,6 +51,13 @@ internal abstract class Database
     /// <summary>An open connection for hand-written SQL; dispose it.</summary>
     public abstract Task<DbConnection> ConnectAsync(CancellationToken cancel);
 
+    /// <summary>
+    /// A read that may take seconds, such as a walk through everybody: beside the thread of whoever asks, since SQLite reads without waiting, and
+    /// ended in its middle when they give up.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">They gave up.</exception>
+    public abstract Task<T> ReadLongAsync<T>(Func<DbConnection, Task<T>> read, CancellationToken cancel);
+
     /// <summary>Begins a transaction whose reads are all of one instant.</summary>
     public abstract Task<DbTransaction> BeginSnapshotAsync(DbConnection connection, CancellationToken cancel);
 

@@ -14,15 +14,19 @@ internal sealed class Receipts(Database database, MessageIds messageIds)
     /// <summary>Recipients a page at most.</summary>
     public const int MaxPage = 1000;
 
-    /// <summary>A fresh count of the rows beside the six figures of the freeze. Walks every row: for receipts, not for progress.</summary>
-    public async Task<Receipt> ReadAsync(Broadcast broadcast, CancellationToken cancel)
+    /// <summary>The shards' counts summed: the ten states in the order of their numbers, then those ever uncertain and those tried twice.</summary>
+    private static readonly string ShardSums = string.Join(", ", new[]
     {
-        if (broadcast.StartedAt is null)
-        {
-            return Make(broadcast, new long[10], 0, 0, balanced: true);
-        }
+        "pending", "sending", "deferred", "accepted", "refused", "expired", "suppressed", "render_failed", "canceled", "uncertain", "uncertain_ever", "resent",
+    }.Select(count => $"CAST(COALESCE(SUM({count}), 0) AS bigint)"));
 
-        await using var connection = await database.ConnectAsync(cancel);
+    /// <summary>A fresh count of the rows beside the six figures of the freeze. Walks every row: for receipts, not for progress.</summary>
+    public Task<Receipt> ReadAsync(Broadcast broadcast, CancellationToken cancel) => broadcast.StartedAt is null
+        ? Task.FromResult(Make(broadcast, new long[10], 0, 0, balanced: true))
+        : database.ReadLongAsync(connection => RecountAsync(connection, broadcast, cancel), cancel);
+
+    private async Task<Receipt> RecountAsync(DbConnection connection, Broadcast broadcast, CancellationToken cancel)
+    {
         // One read transaction: status, figures and rows of the same instant, also while it is being sent.
         await using var transaction = await database.BeginSnapshotAsync(connection, cancel);
         var figures = await FiguresAsync(connection, transaction, broadcast, cancel);
@@ -74,21 +78,40 @@ internal sealed class Receipts(Database database, MessageIds messageIds)
         await using var connection = await database.ConnectAsync(cancel);
         await using var transaction = await database.BeginSnapshotAsync(connection, cancel);
         var figures = await FiguresAsync(connection, transaction, broadcast, cancel);
-        await using var command = Command(connection, transaction, broadcast.Id, """
-            SELECT CAST(COALESCE(SUM(pending), 0) AS bigint), CAST(COALESCE(SUM(sending), 0) AS bigint), CAST(COALESCE(SUM(deferred), 0) AS bigint), CAST(COALESCE(SUM(accepted), 0) AS bigint), CAST(COALESCE(SUM(refused), 0) AS bigint),
-                   CAST(COALESCE(SUM(expired), 0) AS bigint), CAST(COALESCE(SUM(suppressed), 0) AS bigint), CAST(COALESCE(SUM(render_failed), 0) AS bigint), CAST(COALESCE(SUM(canceled), 0) AS bigint),
-                   CAST(COALESCE(SUM(uncertain), 0) AS bigint), CAST(COALESCE(SUM(uncertain_ever), 0) AS bigint), CAST(COALESCE(SUM(resent), 0) AS bigint)
-            FROM shards WHERE broadcast_id = @broadcast
-            """);
+        await using var command = Command(connection, transaction, broadcast.Id, $"SELECT {ShardSums} FROM shards WHERE broadcast_id = @broadcast");
         await using var reader = await command.ExecuteReaderAsync(cancel);
         await reader.ReadAsync(cancel);
-        var states = new long[10];
-        for (var state = 0; state < states.Length; state++)
+        return MakeOfSums(figures, reader, 0);
+    }
+
+    /// <summary>
+    /// The same with everything else that moves while it is sent, in one statement: pages look at it every second. Null when it is gone.
+    /// </summary>
+    public async Task<(BroadcastNow Now, Receipt Receipt, Forecast? Forecast)?> ReadLiveAsync(BroadcastId id, DateTimeOffset now, CancellationToken cancel)
+    {
+        await using var connection = await database.ConnectAsync(cancel);
+        await using var command = connection.CreateCommand();
+        command.CommandText = $"""
+            SELECT b.status, b.frozen_at, b.matched, b.excluded, b.unsubscribed, b.suppressed_before, b.duplicate_addresses, b.recipients,
+                   b.status_reason, b.updated_at, b.batch_size_per_hour, t.grant_at, t.left_in_grant, {ShardSums}
+            FROM broadcasts b LEFT JOIN shards ON shards.broadcast_id = b.id LEFT JOIN throttles t ON t.broadcast_id = b.id
+            WHERE b.id = @broadcast AND NOT b.is_stream
+            GROUP BY b.id, t.grant_at, t.left_in_grant
+            """;
+        command.Set("@broadcast", id.Value);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        if (!await reader.ReadAsync(cancel))
         {
-            states[state] = reader.GetInt64(state);
+            return null;
         }
 
-        return Make(figures, states, reader.GetInt64(10), reader.GetInt64(11), figures.FrozenAt is null || figures.Recipients == states.Sum());
+        var figures = Figures.Read(id, reader);
+        var receipt = MakeOfSums(figures, reader, 13);
+        var grant = reader.IsDBNull(11) ? null : (ThrottleState?)new ThrottleState(reader.GetInt64(11), reader.GetInt32(12));
+        return (
+            new BroadcastNow(figures.Status, reader.IsDBNull(8) ? null : reader.GetString(8), Times.FromStored(reader.GetInt64(9)), figures.FrozenAt is { } at ? Times.FromStored(at) : null),
+            receipt,
+            figures.Status is BroadcastStatus.Sending ? Forecast.Of(reader.IsDBNull(10) ? null : reader.GetInt32(10), grant, receipt.Pending + receipt.Deferred, now) : null);
     }
 
     /// <summary>When its next message may go, and when its rate will have let all go who are left (rule 22).</summary>
@@ -108,23 +131,28 @@ internal sealed class Receipts(Database database, MessageIds messageIds)
     }
 
     /// <summary>The recipients of one state (all for null), or those that were ever uncertain.</summary>
-    public async Task<RecipientPage> ListAsync(
-        Broadcast broadcast, RecipientState? state, bool wasUncertain, string? cursor, int limit, CancellationToken cancel)
+    public Task<RecipientPage> ListAsync(
+        Broadcast broadcast, RecipientState? state, bool wasUncertain, string? cursor, int limit, CancellationToken cancel) =>
+        database.ReadLongAsync(connection => ListAsync(connection, broadcast, state, wasUncertain, cursor, Math.Clamp(limit, 1, MaxPage), cancel), cancel);
+
+    private async Task<RecipientPage> ListAsync(
+        DbConnection connection, Broadcast broadcast, RecipientState? state, bool wasUncertain, string? cursor, int limit, CancellationToken cancel)
     {
-        limit = Math.Clamp(limit, 1, MaxPage);
-        await using var connection = await database.ConnectAsync(cancel);
+        // Few among many are looked for only in shards that have some.
+        var counted = broadcast.FrozenAt is null ? null : wasUncertain ? "uncertain_ever" : state is { } known ? Words.SnakeCase(known.ToString()) : null;
         await using var command = connection.CreateCommand();
         command.CommandText = $"""
             SELECT r.address_id, COALESCE(NULLIF(a.normalised, ''), '(deleted)'), r.state, r.attempts, p.code, p.enhanced, p.text, r.last_at
-            FROM recipients r
+            FROM {(counted is null ? "" : "shards sh CROSS JOIN ")}recipients r
             LEFT JOIN addresses a ON a.id = r.address_id
             LEFT JOIN replies p ON p.id = r.reply_id
             WHERE r.broadcast_id = @broadcast AND r.address_id > @after
+              {(counted is null ? "" : $"AND sh.broadcast_id = @broadcast AND sh.last_address > @after AND sh.{counted} > 0 AND r.address_id BETWEEN sh.first_address AND sh.last_address")}
               {(state is null ? "" : "AND r.state = @state")}
               {(wasUncertain
                   ? "AND EXISTS (SELECT 1 FROM attempts t WHERE t.broadcast_id = r.broadcast_id AND t.address_id = r.address_id AND t.outcome = 'uncertain')"
                   : "")}
-            ORDER BY r.address_id LIMIT @limit
+            ORDER BY {(counted is null ? "" : "sh.number, ")}r.address_id LIMIT @limit
             """;
         command.Set("@broadcast", broadcast.Id.Value);
         command.Set("@after", After(cursor));
@@ -211,16 +239,19 @@ internal sealed class Receipts(Database database, MessageIds messageIds)
             throw new InvalidOperationException($"broadcast {broadcast.Id} is gone");
         }
 
-        return new Figures(
-            broadcast.Id,
-            BroadcastTransitions.FromWord(reader.GetString(0)),
-            reader.IsDBNull(1) ? null : reader.GetInt64(1),
-            reader.GetInt64(2),
-            reader.GetInt64(3),
-            reader.GetInt64(4),
-            reader.GetInt64(5),
-            reader.GetInt64(6),
-            reader.GetInt64(7));
+        return Figures.Read(broadcast.Id, reader);
+    }
+
+    /// <summary>The receipt whose states are twelve columns from <paramref name="first"/> on, as <see cref="ShardSums"/> has them.</summary>
+    private static Receipt MakeOfSums(Figures figures, DbDataReader reader, int first)
+    {
+        var states = new long[10];
+        for (var state = 0; state < states.Length; state++)
+        {
+            states[state] = reader.GetInt64(first + state);
+        }
+
+        return Make(figures, states, reader.GetInt64(first + 10), reader.GetInt64(first + 11), figures.FrozenAt is null || figures.Recipients == states.Sum());
     }
 
     private static Receipt Make(Broadcast broadcast, long[] states, long uncertainEver, long resent, bool balanced) =>
@@ -260,5 +291,18 @@ internal sealed class Receipts(Database database, MessageIds messageIds)
         long Unsubscribed,
         long SuppressedBefore,
         long DuplicateAddresses,
-        long Recipients);
+        long Recipients)
+    {
+        /// <summary>The first eight columns.</summary>
+        public static Figures Read(BroadcastId id, DbDataReader reader) => new(
+            id,
+            BroadcastTransitions.FromWord(reader.GetString(0)),
+            reader.IsDBNull(1) ? null : reader.GetInt64(1),
+            reader.GetInt64(2),
+            reader.GetInt64(3),
+            reader.GetInt64(4),
+            reader.GetInt64(5),
+            reader.GetInt64(6),
+            reader.GetInt64(7));
+    }
 }

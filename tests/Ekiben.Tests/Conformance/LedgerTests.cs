@@ -249,10 +249,10 @@ public class LedgerTests(PostgresFixture postgres) : IClassFixture<PostgresFixtu
         var blank = await audiences.FindBlankAsync(rule, [new SubscriberField("first_name", false)], default, Cancel);
         Assert.Equal(walked[3].Subscriber, blank);
         Assert.Null(await audiences.FindBlankAsync(rule, [new SubscriberField("first_name", false)], blank!.Value, Cancel));
-        Assert.Equal(5, await audiences.OverlapAsync(rule, new AudienceRule(ledger.Site.Id, [], [], null), Cancel));
+        Assert.Equal(new Overlap(5, 5, IsSample: false), await audiences.OverlapAsync(rule, new AudienceRule(ledger.Site.Id, [], [], null), Cancel));
         Assert.True(await audiences.ReachesAsync(rule, walked[0].Subscriber, Cancel));
         await ledger.FreezeAsync(rule);
-        Assert.Equal(5, await audiences.OverlapAsync(rule, ledger.Broadcast, Cancel));
+        Assert.Equal(new Overlap(5, 5, IsSample: false), await audiences.OverlapAsync(rule, ledger.Broadcast, Cancel));
     }
 
     [Theory, MemberData(nameof(Databases))]

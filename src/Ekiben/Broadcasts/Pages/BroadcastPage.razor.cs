@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Components.Authorization;
 namespace Ekiben.Broadcasts.Pages;
 
 /// <summary>
-/// One broadcast: what it says, to whom, how, and where every recipient stands. Looks at the database once a second while something moves
-/// and every five seconds else; what people do here goes through <see cref="BroadcastActions"/> with their role read anew.
+/// One broadcast: what it says, to whom, how, and where every recipient stands. While something moves it takes part in the look that everybody
+/// shares once a second (<see cref="LiveLooks"/>), else it looks every five seconds; what people do here goes through <see cref="BroadcastActions"/> with their role read anew.
 /// </summary>
 public sealed partial class BroadcastPage
 {
@@ -20,16 +20,12 @@ public sealed partial class BroadcastPage
     /// <summary>Strokes of the rate's chart.</summary>
     private const int MaxPoints = 120;
 
-    /// <summary>The relay's last answers are read at every n-th look.</summary>
-    private const int AnswersEvery = 3;
-
-    private const int MaxAnswers = 10;
-
     private readonly CancellationTokenSource _gone = new();
     private BroadcastScene? _scene;
     private BroadcastNow? _now;
     private PlatformUser? _user;
     private readonly List<ProgressPoint> _progress = [];
+    private Receipt? _recounted;
     private OfferedAction? _asked;
     private LastChange? _othersChange;
     private string? _problem;
@@ -145,15 +141,16 @@ public sealed partial class BroadcastPage
         StateHasChanged();
         if (_scene.Report is not { } known || known.Digest != audience.Digest || known.Count != audience.Count)
         {
-            await CheckAsync();
+            await CheckAsync(audience);
         }
     }
 
     /// <summary>The preflight and the last rehearsal, anew.</summary>
-    private async Task CheckAsync()
+    /// <param name="audience">As it was just counted; null to count it for this.</param>
+    private async Task CheckAsync(WatchedAudience? audience = null)
     {
         var reviewed = _scene!.Reviewed;
-        var report = await Preflight.CheckAsync(reviewed.Broadcast, reviewed.Site, isDeep: true, _gone.Token);
+        var report = await Preflight.CheckAsync(reviewed.Broadcast, reviewed.Site, isDeep: true, _gone.Token, audience);
         var rehearsal = await Rehearsals.LastAsync(reviewed.Broadcast, report.Digest, _gone.Token);
         // What is no warning any more needs no tick, and one that comes back wants a new one.
         _scene.Ticked.RemoveWhere(code => report.Warnings.All(w => w.Code != code));
@@ -172,15 +169,32 @@ public sealed partial class BroadcastPage
     /// <summary>While rows move, the counts that each commit keeps; at rest, the recount that can say whether the sums agree.</summary>
     private async Task ReadReceiptAsync()
     {
-        var broadcast = _scene!.Broadcast;
-        var receipt = await Receipts.ReadCountsAsync(broadcast, _gone.Token);
-        var exact = receipt.Moving == 0 || broadcast.Status is not BroadcastStatus.Sending;
-        receipt = exact ? await Receipts.ReadAsync(broadcast, _gone.Token) : receipt;
-        // Of a stopped one nobody knows when it goes on.
-        var forecast = broadcast.Status is BroadcastStatus.Sending ? await Receipts.ForecastAsync(broadcast, Clock.GetUtcNow(), _gone.Token) : null;
-        Remember(new ProgressPoint(Clock.GetUtcNow(), receipt.Recipients - receipt.Moving));
-        var answers = broadcast.FinishedAt is null && _looks++ % AnswersEvery == 0 ? await Traces.LastAnswersAsync(broadcast.Id, MaxAnswers, _gone.Token) : _scene.LastAnswers;
-        _scene = _scene with { Receipt = receipt, IsExact = exact, Forecast = forecast, LastAnswers = answers };
+        if (await Live.LastAsync(_scene!.Broadcast.Id, _gone.Token) is { } look)
+        {
+            await ShowAsync(look);
+        }
+    }
+
+    /// <summary>Shows what a look saw. The recount walks every row, so what was shown stays in sight until it is there, and it is not made twice of the same counts.</summary>
+    private async Task ShowAsync(LiveLook look)
+    {
+        var atRest = look.Receipt.Moving == 0 || _scene!.Broadcast.Status is not BroadcastStatus.Sending;
+        var isCounted = atRest && _scene!.IsExact && _recounted == look.Receipt;
+        Remember(new ProgressPoint(look.At, look.Receipt.Recipients - look.Receipt.Moving));
+        _scene = _scene! with
+        {
+            Receipt = isCounted ? _scene.Receipt : look.Receipt,
+            IsExact = isCounted,
+            // Of a stopped one nobody knows when it goes on.
+            Forecast = look.Forecast,
+            LastAnswers = _scene.Broadcast.FinishedAt is null ? look.LastAnswers : [],
+        };
+        if (atRest && !isCounted)
+        {
+            StateHasChanged();
+            var exact = await Receipts.ReadAsync(_scene.Broadcast, _gone.Token);
+            (_scene, _recounted) = (_scene with { Receipt = exact, IsExact = true }, look.Receipt);
+        }
     }
 
     /// <summary>Of many looks every second one is forgotten, so that a page open for a day shows the day in as many strokes.</summary>
@@ -203,7 +217,12 @@ public sealed partial class BroadcastPage
             using var timer = new PeriodicTimer(Tick, Clock);
             for (var tick = 1L; await timer.WaitForNextTickAsync(gone); tick++)
             {
-                if (IsLively() || tick % QuietTicks == 0)
+                if (IsMoving())
+                {
+                    // Beside the page's own thread, which does not wait for it; it comes a second after the last one.
+                    await InvokeAsync(FollowAsync);
+                }
+                else if (_undoSeconds is not null || tick % QuietTicks == 0 || _scene is { Broadcast: { Status: BroadcastStatus.Sending, FrozenAt: null } })
                 {
                     await InvokeAsync(LookAsync);
                 }
@@ -229,9 +248,7 @@ public sealed partial class BroadcastPage
         var now = await Review.NowAsync(_scene.Broadcast.Id, _gone.Token);
         if (now != _now)
         {
-            var before = _now?.UpdatedAt;
-            await ReadAsync();
-            await NoteOthersAsync(before);
+            await ReadAnewAsync();
             return;
         }
 
@@ -241,12 +258,35 @@ public sealed partial class BroadcastPage
             await ReadAudienceAsync();
         }
 
-        if (_scene is { Broadcast.FrozenAt: not null } and not { IsExact: true, Receipt.Moving: 0 })
+        StateHasChanged();
+    }
+
+    /// <summary>One look of those that all viewers share.</summary>
+    private async Task FollowAsync()
+    {
+        var id = _scene!.Broadcast.Id;
+        var look = await Live.NextAsync(id, _gone.Token);
+        if (_scene?.Broadcast.Id != id)
         {
-            await ReadReceiptAsync();
+            // The address led elsewhere meanwhile.
+            return;
         }
 
+        if (look is null || look.Now != _now)
+        {
+            await ReadAnewAsync();
+            return;
+        }
+
+        await ShowAsync(look);
         StateHasChanged();
+    }
+
+    private async Task ReadAnewAsync()
+    {
+        var before = _now?.UpdatedAt;
+        await ReadAsync();
+        await NoteOthersAsync(before);
     }
 
     /// <summary>Says who changed it while it is open here: what somebody has read so far may not be what is there now.</summary>
@@ -259,8 +299,8 @@ public sealed partial class BroadcastPage
         }
     }
 
-    /// <summary>Whether something can change within seconds.</summary>
-    private bool IsLively() => _undoSeconds is not null || _scene is { Broadcast.Status: BroadcastStatus.Sending } or { Receipt.Moving: > 0 };
+    /// <summary>Whether its counts can change within seconds.</summary>
+    private bool IsMoving() => _scene is { Broadcast.FrozenAt: not null } and ({ Broadcast.FinishedAt: null } or { IsExact: false } or { Receipt: null or { Moving: > 0 } });
 
     private void CountDown()
     {

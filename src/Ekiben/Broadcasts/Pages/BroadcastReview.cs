@@ -101,6 +101,3 @@ internal sealed class BroadcastReview(Database database, Audiences audiences, Do
         return await db.Subscribers.Where(s => s.Id == id).Select(s => new SamplePerson(s.Id, s.Address.Written, s.FirstName, s.LastName)).FirstOrDefaultAsync(cancel);
     }
 }
-
-/// <summary>What of a broadcast changes while a page shows it.</summary>
-internal sealed record BroadcastNow(BroadcastStatus Status, string? StatusReason, DateTimeOffset UpdatedAt, DateTimeOffset? FrozenAt);

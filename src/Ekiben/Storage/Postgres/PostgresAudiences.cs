@@ -11,12 +11,11 @@ internal sealed class PostgresAudiences(PostgresDatabase database) : Audiences
 
     protected override string JoinedTagNames => "string_agg(t.name, chr(31))";
 
-    protected override AudienceSql Where(DbCommand command, AudienceRule rule, bool ranged = false) => new PostgresAudienceSql(command, rule, ranged);
+    protected override AudienceSql Where(DbCommand command, AudienceRule rule, AudienceReach reach = AudienceReach.Everybody) => new PostgresAudienceSql(command, rule, reach);
 
-    public override async Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, CancellationToken cancel)
+    public override Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, CancellationToken cancel) => database.ReadLongAsync<IReadOnlyList<long>>(async connection =>
     {
-        await using var connection = await database.ConnectAsync(cancel);
-        await using var command = (NpgsqlCommand)connection.CreateCommand();
+        await using var command = connection.CreateCommand();
         var where = new PostgresAudienceSql(command, rule);
         var blanks = fields.Select((field, index) => $"{where.IsBlank(field)} AS blank{index}");
         var sums = fields.Select((_, index) => $"COUNT(*) FILTER (WHERE blank{index})");
@@ -30,7 +29,7 @@ internal sealed class PostgresAudiences(PostgresDatabase database) : Audiences
         await using var reader = await command.ExecuteReaderAsync(cancel);
         await reader.ReadAsync(cancel);
         return [.. Enumerable.Range(0, fields.Count).Select(reader.GetInt64)];
-    }
+    }, cancel);
 
     public override async Task<IReadOnlyList<string>> UnknownTagsAsync(SiteId site, IReadOnlyList<string> names, CancellationToken cancel)
     {
@@ -54,7 +53,7 @@ internal sealed class PostgresAudiences(PostgresDatabase database) : Audiences
 }
 
 /// <summary>What a rule's parts are in this database's words.</summary>
-internal sealed class PostgresAudienceSql(DbCommand command, AudienceRule rule, bool ranged = false) : AudienceSql(command, rule, ranged)
+internal sealed class PostgresAudienceSql(DbCommand command, AudienceRule rule, AudienceReach reach = AudienceReach.Everybody) : AudienceSql(command, rule, reach)
 {
     private const string LastEventAt = "(SELECT MAX(e.at) FROM events e WHERE e.subscriber_id = s.id)";
 
@@ -72,15 +71,7 @@ internal sealed class PostgresAudienceSql(DbCommand command, AudienceRule rule, 
         return $"(btrim(COALESCE({value}, ''), {Parameter(" \t\r\n")}) = '')";
     }
 
-    /// <summary>True when the person carries any of the tags; a name that is no tag matches nobody. The tags are looked up once a statement.</summary>
-    protected override string HasAny(IReadOnlyList<string> names)
-    {
-        var parameter = Parameter(names.Select(Words.AsciiLower).ToArray());
-        return $"""
-            s.id IN (SELECT st.subscriber_id FROM subscriber_tags st WHERE {Range}st.tag_id IN (
-                SELECT t.id FROM tags t WHERE t.site_id = @audience_site AND t.discarded_at IS NULL AND lower(t.name) = ANY({parameter})))
-            """;
-    }
+    protected override string IsNamed(IReadOnlyList<string> names) => $"lower(t.name) = ANY({Parameter(names.Select(Words.AsciiLower).ToArray())})";
 
     /// <summary>
     /// The comparisons are SQLite's, so that a rule means the same on each database: texts without regard to the case of A to Z, a text never

@@ -60,6 +60,12 @@ internal sealed class PostgresDatabase : Database, IAsyncDisposable
 
     public override async Task<DbConnection> ConnectAsync(CancellationToken cancel) => await _source.OpenConnectionAsync(cancel);
 
+    public override async Task<T> ReadLongAsync<T>(Func<DbConnection, Task<T>> read, CancellationToken cancel)
+    {
+        await using var connection = await ConnectAsync(cancel);
+        return await read(connection);
+    }
+
     public override async Task<DbTransaction> BeginSnapshotAsync(DbConnection connection, CancellationToken cancel) =>
         await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
 

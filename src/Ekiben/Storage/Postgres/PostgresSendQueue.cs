@@ -48,7 +48,7 @@ internal sealed class PostgresSendQueue : SqlSendQueue<PostgresLedger>
         command.Set("@broadcast", broadcast.Value);
         command.Set("@from", from);
         command.Set("@to", to);
-        var where = new PostgresAudienceSql(command, rule, ranged: true);
+        var where = new PostgresAudienceSql(command, rule, AudienceReach.Range);
         // One statement, one snapshot; of people of the range who share an address the one with the lowest id comes first.
         command.CommandText = $"""
             WITH freezing AS MATERIALIZED (

@@ -10,11 +10,10 @@ internal sealed class SqliteAudiences(SqliteDatabase database) : Audiences
 
     protected override string JoinedTagNames => "group_concat(t.name, char(31))";
 
-    protected override AudienceSql Where(DbCommand command, AudienceRule rule, bool ranged = false) => new SqliteAudienceSql(command, rule, ranged);
+    protected override AudienceSql Where(DbCommand command, AudienceRule rule, AudienceReach reach = AudienceReach.Everybody) => new SqliteAudienceSql(command, rule, reach);
 
-    public override async Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, CancellationToken cancel)
+    public override Task<IReadOnlyList<long>> CountBlankAsync(AudienceRule rule, IReadOnlyList<SubscriberField> fields, CancellationToken cancel) => database.ReadLongAsync<IReadOnlyList<long>>(async connection =>
     {
-        await using var connection = database.Connect();
         await using var command = connection.CreateCommand();
         var where = new SqliteAudienceSql(command, rule);
         var blanks = fields.Select((field, index) => $"{where.IsBlank(field)} AS blank{index}");
@@ -30,7 +29,7 @@ internal sealed class SqliteAudiences(SqliteDatabase database) : Audiences
         await using var reader = await command.ExecuteReaderAsync(cancel);
         await reader.ReadAsync(cancel);
         return [.. Enumerable.Range(0, fields.Count).Select(reader.GetInt64)];
-    }
+    }, cancel);
 
     public override async Task<IReadOnlyList<string>> UnknownTagsAsync(SiteId site, IReadOnlyList<string> names, CancellationToken cancel)
     {
@@ -54,7 +53,7 @@ internal sealed class SqliteAudiences(SqliteDatabase database) : Audiences
 }
 
 /// <summary>What a rule's parts are in this database's words.</summary>
-internal sealed class SqliteAudienceSql(DbCommand command, AudienceRule rule, bool ranged = false) : AudienceSql(command, rule, ranged)
+internal sealed class SqliteAudienceSql(DbCommand command, AudienceRule rule, AudienceReach reach = AudienceReach.Everybody) : AudienceSql(command, rule, reach)
 {
     /// <summary>1 when a template finds nothing there, or blanks only.</summary>
     public override string IsBlank(SubscriberField field)
@@ -70,15 +69,7 @@ internal sealed class SqliteAudienceSql(DbCommand command, AudienceRule rule, bo
         return $"(TRIM(COALESCE({value}, ''), {Parameter(" \t\r\n")}) = '')";
     }
 
-    /// <summary>True when the person carries any of the tags; a name that is no tag matches nobody. The tags are looked up once a statement.</summary>
-    protected override string HasAny(IReadOnlyList<string> names)
-    {
-        var parameters = string.Join(", ", names.Select(name => Parameter(name)));
-        return $"""
-            s.id IN (SELECT st.subscriber_id FROM subscriber_tags st WHERE {Range}st.tag_id IN (
-                SELECT t.id FROM tags t WHERE t.site_id = @audience_site AND t.discarded_at IS NULL AND t.name COLLATE NOCASE IN ({parameters})))
-            """;
-    }
+    protected override string IsNamed(IReadOnlyList<string> names) => $"t.name COLLATE NOCASE IN ({string.Join(", ", names.Select(name => Parameter(name)))})";
 
     /// <summary>A custom field. A quote or backslash cannot be part of a JSON path's label; such keys are compared as they are.</summary>
     private string Custom(string key) => key.AsSpan().IndexOfAny('"', '\\') < 0

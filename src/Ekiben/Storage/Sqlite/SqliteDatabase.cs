@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using SQLitePCL;
 
 namespace Ekiben.Storage.Sqlite;
 
@@ -11,6 +12,9 @@ internal sealed class SqliteDatabase : Database
 {
     /// <summary>3.51.3 mended a race that could lose committed WAL writes (sqlite.org/wal.html, "the WAL-reset bug").</summary>
     private static readonly Version OldestSafe = new(3, 51, 3);
+
+    /// <summary>Steps of SQLite's machine between two looks whether a long read is still wanted: a fraction of a millisecond.</summary>
+    private const int StepsBetweenLooks = 20_000;
 
     private readonly DbContextOptions<SqliteDb> _options;
 
@@ -47,6 +51,28 @@ internal sealed class SqliteDatabase : Database
     }
 
     public override Task<DbConnection> ConnectAsync(CancellationToken cancel) => Task.FromResult<DbConnection>(Connect());
+
+    /// <summary>The driver ends no statement by itself, whatever its token says: SQLite asks every few thousand steps.</summary>
+    public override Task<T> ReadLongAsync<T>(Func<DbConnection, Task<T>> read, CancellationToken cancel) => Task.Run(
+        async () =>
+        {
+            await using var connection = Connect();
+            raw.sqlite3_progress_handler(connection.Handle, StepsBetweenLooks, _ => cancel.IsCancellationRequested ? 1 : 0, null);
+            try
+            {
+                return await read(connection);
+            }
+            catch (SqliteException interrupted) when (interrupted.SqliteErrorCode == raw.SQLITE_INTERRUPT && cancel.IsCancellationRequested)
+            {
+                throw new OperationCanceledException("the read was given up", interrupted, cancel);
+            }
+            finally
+            {
+                // The connection goes back to the pool.
+                raw.sqlite3_progress_handler(connection.Handle, 0, null, null);
+            }
+        },
+        cancel);
 
     public override Task<DbTransaction> BeginSnapshotAsync(DbConnection connection, CancellationToken cancel) =>
         Task.FromResult<DbTransaction>(((SqliteConnection)connection).BeginTransaction(deferred: true));

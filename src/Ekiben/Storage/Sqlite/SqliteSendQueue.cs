@@ -43,7 +43,7 @@ internal sealed class SqliteSendQueue(SqliteDatabase database, TimeProvider cloc
         using var select = ledger.Fresh();
         select.Set("@from", from);
         select.Set("@to", to);
-        var where = new SqliteAudienceSql(select, rule, ranged: true);
+        var where = new SqliteAudienceSql(select, rule, AudienceReach.Range);
         select.CommandText = string.Create(CultureInfo.InvariantCulture, $"""
             INSERT INTO freezing (subscriber_id, address_id, reason)
             SELECT s.id, s.address_id, {where.Reason} FROM subscribers s WHERE {where.Matched}
