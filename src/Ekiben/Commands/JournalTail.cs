@@ -58,6 +58,23 @@ internal sealed class JournalTail : IDisposable
         }
     }
 
+    /// <summary>Watches for so long, and says when the last message came: time since the call, or null when none came.</summary>
+    public async Task<TimeSpan?> LastWithinAsync(TimeSpan time, CancellationToken cancel)
+    {
+        var (since, before, last) = (_clock.GetTimestamp(), Lines, (TimeSpan?)null);
+        while (_clock.GetElapsedTime(since) is var elapsed && elapsed < time)
+        {
+            if (Look() > before)
+            {
+                (before, last) = (Lines, elapsed);
+            }
+
+            await Task.Delay(LookEvery, _clock, cancel);
+        }
+
+        return last;
+    }
+
     /// <summary>The copies that arrived, by recipient: the Message-ID of each. Only addresses of this domain.</summary>
     public Dictionary<string, List<string?>> Copies(string domain)
     {

@@ -20,13 +20,14 @@ internal static class ProveCommand
     {
         var kills = new Option<int>("--kills") { Description = "How often the server is killed.", HelpName = "N", DefaultValueFactory = _ => 10 };
         var recipients = new Option<int>("--recipients") { Description = "How many people the broadcast goes to.", HelpName = "N", DefaultValueFactory = _ => 4000 };
+        var pauses = new Option<int>("--pauses") { Description = "How often it is paused and resumed in between.", HelpName = "N", DefaultValueFactory = _ => 5 };
         var policy = new Option<string>("--policy") { Description = "What becomes of uncertain messages: resend or hold.", DefaultValueFactory = _ => "resend" };
         policy.AcceptOnlyFromAmong("resend", "hold");
         var journal = new Option<string?>("--journal") { Description = "With --relay: the journal of the 'ekiben sink' behind it.", HelpName = "FILE" };
         var json = CommandOutput.JsonOption();
         var command = new Command("prove", "Kill a real server again and again while it sends, and count who was lost and who got two copies.")
         {
-            kills, recipients, policy, journal, json,
+            kills, recipients, pauses, policy, journal, json,
         };
         command.SetAction(async (parsed, cancel) =>
         {
@@ -39,6 +40,11 @@ internal static class ProveCommand
             if (people > MaxRecipients || people < times * RecipientsPerKill)
             {
                 throw CommandFailure.Usage($"--recipients takes {RecipientsPerKill} for each kill to {MaxRecipients}");
+            }
+
+            if (parsed.GetValue(pauses) is < 0 or > MaxKills)
+            {
+                throw CommandFailure.Usage($"--pauses takes 0 to {MaxKills}");
             }
 
             if (new[] { CommonOptions.Data, CommonOptions.Urls, CommonOptions.PublicUrl }.FirstOrDefault(option => parsed.GetValue(option) is not null) is { } given)
@@ -69,7 +75,7 @@ internal static class ProveCommand
                     throw CommandFailure.Usage("--relay: the addresses are made up, so the relay must be on this machine and pass everything on to a sink");
                 }
 
-                var plan = new ProvePlan(times, people, parsed.GetValue(policy) == "hold" ? UncertainPolicy.Hold : UncertainPolicy.Resend);
+                var plan = new ProvePlan(times, people, parsed.GetValue(pauses), parsed.GetValue(policy) == "hold" ? UncertainPolicy.Hold : UncertainPolicy.Resend);
                 return new ProveRun(plan, options, folder, relay, file).RunAsync(cancel);
             });
         });

@@ -4,13 +4,16 @@ using Ekiben.Broadcasts;
 namespace Ekiben.Commands;
 
 /// <summary>What <c>prove</c> is to do.</summary>
-internal sealed record ProvePlan(int Kills, int Recipients, UncertainPolicy Policy);
+internal sealed record ProvePlan(int Kills, int Recipients, int Pauses, UncertainPolicy Policy);
 
 /// <summary>What <c>prove</c> found, and its verdict: a pure function of the figures.</summary>
 internal sealed record ProveResult
 {
     /// <summary>From the start of a server to its first message that the receiving side has, at most (docs/ledger.md rule 19).</summary>
     public const double AgainLimitSeconds = 10;
+
+    /// <summary>From a pause to the last message that arrives, at most, beside what the receiving side delays its answers.</summary>
+    public const double PauseLimitSeconds = 1;
 
     public required string Policy { get; init; }
 
@@ -52,7 +55,18 @@ internal sealed record ProveResult
     /// <summary>Seconds from each start after a kill to the first message, in order.</summary>
     public required IReadOnlyList<double> AgainSeconds { get; init; }
 
+    /// <summary>Seconds from each pause to the last message that still arrived, in order: it was on the wire.</summary>
+    public required IReadOnlyList<double> PauseSeconds { get; init; }
+
+    /// <summary>Messages that arrived after a pause, at most.</summary>
+    public required long AfterPauseAtMost { get; init; }
+
+    /// <summary>Seconds that the receiving side takes for what is on the wire of one connection.</summary>
+    public required double AnswerSeconds { get; init; }
+
     public long Uncertain => UncertainByKill.Sum();
+
+    public double PauseMaxSeconds => PauseSeconds.DefaultIfEmpty().Max();
 
     public double AgainMaxSeconds => AgainSeconds.Max();
 
@@ -75,6 +89,7 @@ internal sealed record ProveResult
             ("uncertain", $"{Number(Uncertain)} (by kill: {string.Join(' ', UncertainByKill)})"),
             ("uncertain at the end", Number(UncertainAtEnd)),
             ("sending again", string.Create(CultureInfo.InvariantCulture, $"after {AgainMaxSeconds:0.0} s at most, {AgainMedianSeconds:0.0} s in the median")),
+            ("pauses", PauseSeconds.Count == 0 ? "0" : string.Create(CultureInfo.InvariantCulture, $"{PauseSeconds.Count}; {AfterPauseAtMost} messages still arrived at most, the last {PauseMaxSeconds:0.00} s after the pause")),
             ("policy", Policy),
         };
         return string.Join(Environment.NewLine, lines.Select(line => $"{line.Name,-24}{line.Value}").Append(PromiseKept ? "promise kept" : "promise broken"));
@@ -90,6 +105,8 @@ internal sealed record ProveResult
         (DifferingMessageIds == 0, $"{DifferingMessageIds} with copies of different Message-IDs"),
         (Unknown == 0, $"{Unknown} copies for nobody"),
         (Balanced && Accepted + UncertainAtEnd == Recipients, "the receipt does not add up"),
+        (AfterPauseAtMost <= OnTheWireAtMost, $"{AfterPauseAtMost} messages arrived after a pause, more than {OnTheWireAtMost}"),
+        (PauseMaxSeconds <= PauseLimitSeconds + AnswerSeconds, string.Create(CultureInfo.InvariantCulture, $"a message arrived {PauseMaxSeconds:0.00} s after a pause")),
         (AgainMaxSeconds <= AgainLimitSeconds, string.Create(CultureInfo.InvariantCulture, $"sending again took {AgainMaxSeconds:0.0} s")),
     ];
 

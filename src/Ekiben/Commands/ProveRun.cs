@@ -34,6 +34,8 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
     private readonly string _domain = $"{RandomNumberGenerator.GetHexString(12, lowercase: true)}.example";
     private readonly List<long> _leftByKill = [];
     private readonly List<double> _again = [];
+    private readonly List<double> _pauses = [];
+    private long _afterPauseAtMost;
     private string _relayUrl = relay ?? "";
     private readonly string _journalFile = journal ?? Path.Combine(folder, "journal.jsonl");
 
@@ -44,7 +46,10 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
 
     private int ReplyMs => (int)Math.Min(MaxReplyMs, DefaultConnections * (long)LifeMs * (plan.Kills + 1) / plan.Recipients);
 
-    /// <summary>1. Start a sink. 2. Serve, import, post. 3. Kill, look, serve again, until enough. 4. Wait until it is sent. 5. Compare.</summary>
+    /// <summary>What the sink takes for both messages of a connection.</summary>
+    private double AnswerSeconds => 2 * ReplyMs / 1000.0;
+
+    /// <summary>1. Start a sink. 2. Serve, import, post. 3. Pause, resume, kill, look, serve again, until enough. 4. Wait until it is sent. 5. Compare.</summary>
     public async Task<ProveResult> RunAsync(CancellationToken cancel)
     {
         await using var sink = relay is null ? await StartSinkAsync(cancel) : null;
@@ -66,6 +71,11 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
                 var left = plan.Recipients - tail.Look();
                 // Between one message and nearly twice its share of what is left, so that the last kill still finds something to interrupt.
                 await tail.ReachAsync(tail.Lines + random.NextInt64(1, Math.Max(2, 17 * left / (10 * (plan.Kills - kill + 2)))), cancel);
+                while (_pauses.Count < plan.Pauses * kill / plan.Kills)
+                {
+                    await PauseAsync(id, tail, cancel);
+                }
+
                 await Task.Delay(TimeSpan.FromMilliseconds(random.NextDouble() * (ReplyMs + 2)), options.Clock, cancel);
                 await server.KillAsync();
                 await server.DisposeAsync();
@@ -152,6 +162,28 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
         approved = true,
     };
 
+    /// <summary>Pauses as <c>ekiben broadcast pause</c> does, from a process beside the server's; looks what still arrives, and goes on when the next message has.</summary>
+    private async Task PauseAsync(long id, JournalTail tail, CancellationToken cancel)
+    {
+        await using var data = await DataFolder.OpenAsync(options, cancel);
+        var (actions, broadcast) = (data.Services.GetRequiredService<BroadcastActions>(), await data.FindBroadcastAsync(id, cancel));
+        Demand(await actions.PauseAsync(broadcast.SiteId, broadcast.Id, Actor.Cli, cancel));
+        var before = tail.Look();
+        var last = await tail.LastWithinAsync(TimeSpan.FromSeconds(ProveResult.PauseLimitSeconds + AnswerSeconds) + SettleTime, cancel);
+        _pauses.Add(Math.Round(last?.TotalSeconds ?? 0, 3));
+        _afterPauseAtMost = Math.Max(_afterPauseAtMost, tail.Lines - before);
+        Demand(await actions.ResumeAsync(broadcast.SiteId, broadcast.Id, Actor.Cli, cancel));
+        await tail.ReachAsync(tail.Lines + 1, cancel);
+    }
+
+    private static void Demand(ActionResult result)
+    {
+        if (!result.Done)
+        {
+            throw new CommandFailure(result.Problem!);
+        }
+    }
+
     /// <summary>The ledger as the kill left it. Opened and closed each time, so that the next server finds the files as a crash leaves them.</summary>
     private async Task LookAsync(int kill, long id, CancellationToken cancel)
     {
@@ -206,6 +238,9 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
             Accepted = receipt.Accepted,
             Balanced = receipt.Balanced && receipt.Recipients == plan.Recipients,
             AgainSeconds = _again,
+            PauseSeconds = _pauses,
+            AfterPauseAtMost = _afterPauseAtMost,
+            AnswerSeconds = AnswerSeconds,
         };
     }
 

@@ -12,7 +12,7 @@ internal static class Proof
         var run = await EkibenProcess.RunAsync(
             cancel, ["prove", "--kills", $"{kills}", "--recipients", $"{recipients}", "--policy", policy, "--json", .. more]);
         var result = JsonSerializer.Deserialize<ProveResult>(run.Succeeded(), CommandOutput.SnakeCase)!;
-        Assert.Equal((kills, recipients, policy), (result.Kills, result.Recipients, result.Policy));
+        Assert.Equal((kills, recipients, policy, 5), (result.Kills, result.Recipients, result.Policy, result.PauseSeconds.Count));
         return result;
     }
 
@@ -94,6 +94,9 @@ public class Verdict_of_a_proof
         Accepted = 100,
         Balanced = true,
         AgainSeconds = [1.5, 2],
+        PauseSeconds = [0.1, 0.9],
+        AfterPauseAtMost = 4,
+        AnswerSeconds = 0.1,
     };
 
     [Fact]
@@ -114,6 +117,8 @@ public class Verdict_of_a_proof
             Kept with { Balanced = false },
             Kept with { Accepted = 99 },
             Kept with { AgainSeconds = [1, 10.5] },
+            Kept with { PauseSeconds = [0.1, 1.2] },
+            Kept with { AfterPauseAtMost = 5 },
         ];
         Assert.All(broken, result => Assert.Single(result.Broken));
     }
