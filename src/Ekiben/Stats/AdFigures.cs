@@ -17,8 +17,8 @@ internal sealed record AdRow(string Key, long Signups, long Customers, long Cent
 internal sealed record AdResult(AdRow Totals, IReadOnlyList<AdRow> Rows, IReadOnlyList<AdRow> Days, bool Truncated);
 
 /// <summary>
-/// Where people came from, as their fields <c>utm_source</c>, <c>utm_campaign</c>, … say, and what they bought. People without such a field are
-/// not counted: no advertisement brought them that anybody knows of.
+/// Where people came from and what they bought, by <c>utm_source</c>, <c>utm_campaign</c>, …: a purchase by the one in its own details; else, as people are, by
+/// their field, else by the first event of theirs whose details have one. Who has none is not counted: no advertisement brought them that anybody knows of.
 /// </summary>
 internal sealed class AdFigures(Db db, TimeZoneInfo zone)
 {
@@ -32,12 +32,18 @@ internal sealed class AdFigures(Db db, TimeZoneInfo zone)
     private readonly Dictionary<string, Sums> _byDay = new(StringComparer.Ordinal);
     private readonly Sums _totals = new();
 
+    /// <summary>What the first event that has one says, of people without the field.</summary>
+    private readonly Dictionary<SubscriberId, string> _byEvent = [];
+
     /// <summary>Rows are streamed into sums: in memory are the sums of each value and day, and who bought.</summary>
     public async Task<AdResult> ReadAsync(string dimension, string? only, Period period, string mode, CancellationToken cancel)
     {
         var field = "utm_" + dimension;
-        var marked = db.Subscribers.Where(person => person.Fields.Contains("\"" + field + "\""));
-        var truncated = await AddSignupsAsync(marked, field, only, period, cancel);
+        var quoted = "\"" + field + "\"";
+        var marked = db.Subscribers.Where(person =>
+            person.Fields.Contains(quoted) || db.Events.Any(happened => happened.SubscriberId == person.Id && happened.Details.Contains(quoted)));
+        var truncated = await ReadEventsAsync(quoted, field, cancel);
+        truncated |= await AddSignupsAsync(marked, field, only, period, cancel);
         if (mode != "subscriptions")
         {
             truncated |= await AddPurchasesAsync(marked, field, only, period, mode == "first_revenue", cancel);
@@ -51,15 +57,36 @@ internal sealed class AdFigures(Db db, TimeZoneInfo zone)
             truncated || _byValue.Count > MaxGroups || _byDay.Count > MaxGroups);
     }
 
+    private async Task<bool> ReadEventsAsync(string quoted, string field, CancellationToken cancel)
+    {
+        var rows = (
+            from happened in db.Events
+            join person in db.Subscribers on happened.SubscriberId equals person.Id
+            where happened.Details.Contains(quoted) && !person.Fields.Contains(quoted)
+            orderby happened.At, happened.Id
+            select new { person.Id, happened.Details }).Take(MaxRows + 1);
+        var seen = 0;
+        await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancel))
+        {
+            seen++;
+            if (ValueOf(row.Details, field) is { } value)
+            {
+                _byEvent.TryAdd(row.Id, value);
+            }
+        }
+
+        return seen > MaxRows;
+    }
+
     private async Task<bool> AddSignupsAsync(IQueryable<Subscribers.Subscriber> marked, string field, string? only, Period period, CancellationToken cancel)
     {
         var people = marked.Where(person => person.CreatedAt >= period.From && person.CreatedAt < period.Until)
-            .OrderBy(person => person.Id).Take(MaxRows + 1).Select(person => new { person.Fields, person.CreatedAt });
+            .OrderBy(person => person.Id).Take(MaxRows + 1).Select(person => new { person.Id, person.Fields, person.CreatedAt });
         var seen = 0;
         await foreach (var person in people.AsAsyncEnumerable().WithCancellation(cancel))
         {
             seen++;
-            if (ValueOf(person.Fields, field) is { } value && (only is null || value == only))
+            if (SourceOf(person.Id, person.Fields, field) is { } value && (only is null || value == only))
             {
                 foreach (var sums in SumsOf(value, person.CreatedAt))
                 {
@@ -79,7 +106,7 @@ internal sealed class AdFigures(Db db, TimeZoneInfo zone)
             join person in marked on happened.SubscriberId equals person.Id
             where happened.Type == EventTypes.Purchase && happened.Amount != null && happened.At < period.Until
             orderby happened.At, happened.Id
-            select new { person.Id, person.Fields, happened.At, happened.Amount, happened.Currency }).Take(MaxRows + 1);
+            select new { person.Id, person.Fields, happened.Details, happened.At, happened.Amount, happened.Currency }).Take(MaxRows + 1);
         var bought = new HashSet<SubscriberId>();
         var seen = 0;
         await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancel))
@@ -88,7 +115,8 @@ internal sealed class AdFigures(Db db, TimeZoneInfo zone)
 
             // The first one ever: an earlier one outside the period makes a later one no first.
             var isFirst = bought.Add(row.Id);
-            if (row.At >= period.From && (isFirst || !firstOnly) && ValueOf(row.Fields, field) is { } value && (only is null || value == only))
+            if (row.At >= period.From && (isFirst || !firstOnly)
+                && (ValueOf(row.Details, field) ?? SourceOf(row.Id, row.Fields, field)) is { } value && (only is null || value == only))
             {
                 foreach (var sums in SumsOf(value, row.At))
                 {
@@ -111,6 +139,8 @@ internal sealed class AdFigures(Db db, TimeZoneInfo zone)
 
         return sums;
     }
+
+    private string? SourceOf(SubscriberId person, string fields, string field) => ValueOf(fields, field) ?? _byEvent.GetValueOrDefault(person);
 
     private static string? ValueOf(string fields, string name)
     {

@@ -126,6 +126,26 @@ public sealed class BentoRestTests(EkibenApp app)
     }
 
     [Fact]
+    public async Task Advertisements_are_told_apart_by_what_events_say_of_them_too()
+    {
+        var site = await app.AddSiteAsync();
+        await site.ImportAsync(new { email = "a@example.com", utm_source = "search" }, new { email = "b@example.com" }, new { email = "c@example.com" });
+        await site.PostAsync("/api/v1/batch/events", """
+            {"events":[{"type":"$view","email":"b@example.com","date":"2026-01-02T00:00:00Z","details":{"utm_source":"late"}},
+            {"type":"$view","email":"b@example.com","date":"2026-01-01T00:00:00Z","details":{"utm_source":"paper"}},
+            {"type":"$view","email":"a@example.com","details":{"utm_source":"late"}},
+            {"type":"$purchase","email":"b@example.com","details":{"value":{"amount":100,"currency":"EUR"}}},
+            {"type":"$purchase","email":"a@example.com","details":{"utm_source":"poster","value":{"amount":20,"currency":"EUR"}}},
+            {"type":"$purchase","email":"a@example.com","details":{"value":{"amount":3,"currency":"EUR"}}},
+            {"type":"$purchase","email":"c@example.com","details":{"value":{"amount":1000,"currency":"EUR"}}}]}
+            """);
+
+        var shown = (await site.GetAsync("/api/v1/stats/ads?dimension=source")).Json.GetProperty("breakdown").EnumerateArray()
+            .Select(row => (row.GetProperty("key").GetString(), row.GetProperty("signups").GetInt32(), row.GetProperty("revenueCents").GetInt32()));
+        Assert.Equal([("paper", 1, 100), ("search", 1, 3), ("poster", 0, 20)], shown);
+    }
+
+    [Fact]
     public async Task Responses_are_those_of_one_form()
     {
         var site = await app.AddSiteAsync();
