@@ -5,7 +5,6 @@ using Ekiben.Delivery;
 using Ekiben.Storage;
 using Ekiben.Storage.Sqlite;
 using Ekiben.Tests.Conformance;
-using Ekiben.Tests.Fixture;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
