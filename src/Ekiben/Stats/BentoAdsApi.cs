@@ -46,7 +46,7 @@ internal static class BentoAdsApi
         {
             Dimension = dimension,
             DimensionLabel = label,
-            Attribution = new("field", $"utm_{dimension} of the purchase, of the person's fields or of their first event that has it", 0, null, true),
+            Attribution = new("field", $"utm_{dimension} of the purchase, of the person's fields or of the first event that has one", 0, null, true),
             RevenueMode = new(mode, modeLabel, mode == "subscriptions" ? "There are no subscriptions here." : "What $purchase events say."),
             Totals = new(
                 figures.Totals.Signups, figures.Totals.Customers, figures.Totals.Cents, figures.Totals.Currency, figures.Totals.ByCurrency,
