@@ -7,6 +7,7 @@ using Ekiben.Domains;
 using Ekiben.Feedback;
 using Ekiben.Instances;
 using Ekiben.Mailbox;
+using Ekiben.Providers;
 using Ekiben.Sequences;
 using Ekiben.Storage;
 using Ekiben.Storage.Postgres;
@@ -131,9 +132,11 @@ internal static class EkibenBuilder
         services.AddSingleton<LinkTargets>();
         services.AddSingleton<StoredRelays>();
         services.AddSingleton<RelayPools>();
+        services.AddSingleton<DnsResolver>();
+        services.AddSingleton(provider => new ProviderDirectory(provider.GetRequiredService<DnsResolver>().MxAsync, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ProviderPolicies>();
 
         // API
-        services.AddSingleton<DnsResolver>();
         services.AddSingleton<SubscriberImport>();
         services.AddApi();
 

@@ -49,6 +49,9 @@ internal sealed class BroadcastFeed
         _cursorOf = _shards.ToDictionary(cursor => cursor.Shard.Id);
     }
 
+    /// <summary>Rows handed out and not settled.</summary>
+    public int InFlight => Volatile.Read(ref _inFlight);
+
     /// <summary>Every row that may move, each once for each time that it may.</summary>
     public async IAsyncEnumerable<IReadOnlyList<Candidate>> ReadPagesAsync([EnumeratorCancellation] CancellationToken cancel)
     {
@@ -149,6 +152,7 @@ internal sealed class BroadcastFeed
         lock (_lock)
         {
             var cursor = _cursorOf[candidate.Shard.Id];
+            cursor.DueOut.Remove(candidate.Address);
             if (givenBack)
             {
                 _givenBack++;
@@ -183,11 +187,14 @@ internal sealed class BroadcastFeed
                     cursor.NextDueAt = null;
                 }
 
-                var due = await _queue.ReadDueAsync(cursor.Shard, RecipientState.Deferred, limit, cancel);
-                var next = due.Count == limit ? now : await _queue.NextDueAsync(cursor.Shard, now, cancel);
+                // Rows that were handed out stay due until they are claimed, and one may wait for its provider for long: they are read past.
+                var most = limit + cursor.CountDueOut(_lock);
+                var due = await _queue.ReadDueAsync(cursor.Shard, RecipientState.Deferred, most, cancel);
+                var next = due.Count == most ? now : await _queue.NextDueAsync(cursor.Shard, now, cancel);
                 lock (_lock)
                 {
                     cursor.NextDueAt = cursor.NextDueAt is { } set && (next is null || set < next) ? set : next;
+                    due = [.. due.Where(row => cursor.DueOut.Add(row.Address))];
                 }
 
                 if (due.Count > 0)
@@ -315,10 +322,21 @@ internal sealed class BroadcastFeed
 
         public DateTimeOffset? NextDueAt { get; set; }
 
+        /// <summary>Deferred rows that were handed out and are not settled. Under the lock.</summary>
+        public HashSet<AddressId> DueOut { get; } = [];
+
         public bool UncertainRead { get; set; }
 
         /// <summary>How many rows had settled when uncertain rows were last looked for.</summary>
         public long UncertainAsOf { get; set; } = -1;
+
+        public int CountDueOut(Lock gate)
+        {
+            lock (gate)
+            {
+                return DueOut.Count;
+            }
+        }
 
         /// <summary>Where the next read begins; null when nothing is left. Rows given back from now on are minded when it is done.</summary>
         public AddressId? TakePosition(Lock gate)

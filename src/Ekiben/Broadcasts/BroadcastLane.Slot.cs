@@ -108,6 +108,7 @@ internal sealed partial class BroadcastLane
         {
             _made = null;
             var candidate = made.Candidate;
+            work.Rows.Leave(made, null);
             work.Messages.Return(made);
             // Another lane takes it, where the run goes on.
             work.Feed.Settle(candidate, givenBack: true);

@@ -9,7 +9,7 @@ namespace Ekiben.Broadcasts;
 /// <param name="Queue">The ledger.</param>
 /// <param name="Relays">Which relay is next, and its connections.</param>
 /// <param name="Feed">Is told when a row's attempt is over.</param>
-/// <param name="Rows">Where rows come from.</param>
+/// <param name="Rows">Where rows come from, and where they wait for their providers.</param>
 /// <param name="Maker">Makes messages.</param>
 /// <param name="Messages">Where they are made.</param>
 /// <param name="Watch">Notices failures that are not the recipients'.</param>
@@ -91,6 +91,8 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         {
             while (!ending.IsCancellationRequested && (_begun is not null || number < work.Rate.LanesOf(work.Relays.Lanes)))
             {
+                // Taken before anything is looked for: what comes meanwhile is looked for again.
+                var seen = work.Rows.Version;
                 if (_begun is not null)
                 {
                     await CompleteAsync();
@@ -109,10 +111,12 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
                 {
                     // Nothing is ready: what is known is recorded now, not when the next message comes.
                     await PauseAsync();
-                    if (!await work.Rows.WaitAsync(ending.Token))
+                    if (work.Rows.IsOver)
                     {
                         return;
                     }
+
+                    await work.Rows.WaitAsync(seen, work.State, ending.Token);
                 }
             }
         }
@@ -123,6 +127,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         finally
         {
             await FinishAsync();
+            work.Rows.WakeOthers();
         }
     }
 
@@ -136,10 +141,10 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
             return waiting;
         }
 
-        while (_nextMadeAt is null && work.Rows.Take() is { } candidate)
+        while (_nextMadeAt is null && work.Rows.Take() is { } row)
         {
-            var date = work.Clock.GetUtcNow();
-            var message = work.Messages.Rent(candidate, date);
+            var (candidate, date) = (row.Candidate, work.Clock.GetUtcNow());
+            var message = work.Messages.Rent(row, date);
             var wait = TimeSpan.Zero;
             try
             {
@@ -182,7 +187,7 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
             return;
         }
 
-        if (await ConnectAsync() is not { } connection)
+        if (await ConnectAsync() is not { } connection || !Enter(message))
         {
             return;
         }
@@ -240,8 +245,11 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         if (mayChain && await NextAsync() is { } message)
         {
             _made = message;
-            // To be told to wait is no reason to wait here: the message that is begun goes first.
-            return (await ClaimAsync(message)).IsClaimed ? message : null;
+            if (Enter(message))
+            {
+                // To be told to wait is no reason to wait here: the message that is begun goes first.
+                return (await ClaimAsync(message)).IsClaimed ? message : null;
+            }
         }
 
         if (_outcome is not null)
@@ -252,6 +260,19 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
         return null;
     }
 
+    /// <summary>Lets what was made pass to its provider. Where that wants no more now, the row waits elsewhere, and the lane goes on with another.</summary>
+    private bool Enter(ComposedMessage message)
+    {
+        if (work.Rows.Enter(message))
+        {
+            return true;
+        }
+
+        _made = null;
+        work.Messages.Return(message);
+        return false;
+    }
+
     /// <summary>Exchanges for the claim of what was made. What may not go at all is gone: it is another's message by then.</summary>
     /// <returns>Whether it may go; if not, until when to wait, or null.</returns>
     [AsyncMethodBuilder(typeof(PooledAsync<>))]
@@ -259,6 +280,11 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     {
         var candidate = message.Candidate;
         var answer = await ExchangeAsync(new ClaimRequest(candidate.Shard, candidate.Address, candidate.Attempts, message.Date));
+        if (answer is not ClaimAnswer.Claimed)
+        {
+            work.Rows.Leave(message, null);
+        }
+
         if (answer is ClaimAnswer.Wait wait)
         {
             return (false, wait.Until);
@@ -296,7 +322,16 @@ internal sealed partial class BroadcastLane(LaneWork work, int number, Cancellat
     private async ValueTask TakeOutcomeAsync(IRelayConnection connection, ComposedMessage message)
     {
         var (candidate, claim) = (message.Candidate, message.Claim!);
-        var outcome = await connection.CompleteAsync(abort);
+        DeliveryOutcome? outcome = null;
+        try
+        {
+            outcome = await connection.CompleteAsync(abort);
+        }
+        finally
+        {
+            work.Rows.Leave(message, outcome);
+        }
+
         if (outcome is DeliveryOutcome.NotSent notSent)
         {
             (_notSent, _whyNotSent) = (_notSent + 1, notSent.Reason);

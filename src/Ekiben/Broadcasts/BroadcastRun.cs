@@ -1,6 +1,7 @@
 using Ekiben.Delivery;
 using Ekiben.Domains;
 using Ekiben.Mail;
+using Ekiben.Providers;
 using Ekiben.Sites;
 using Ekiben.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -22,7 +23,7 @@ namespace Ekiben.Broadcasts;
 /// </summary>
 internal sealed partial class BroadcastRun(
     BroadcastId id, Database database, Audiences audiences, SendQueue queue, SendingRequirements requirements, RelayPools relays,
-    MessageComposer composer, DomainSigning domains, InstanceKey instanceKey, TimeProvider clock, ILogger<BroadcastRun> logger) : IRun
+    ProviderPolicies providers, MessageComposer composer, DomainSigning domains, InstanceKey instanceKey, TimeProvider clock, ILogger<BroadcastRun> logger) : IRun
 {
     private Broadcast _broadcast = null!;
     private Site _site = null!;
@@ -244,7 +245,8 @@ internal sealed partial class BroadcastRun(
         }
 
         var feed = new BroadcastFeed(queue, shards, Rate, State, clock);
-        var work = new LaneWork(queue, new RelayTurns(relays.For(_site), clock), feed, new UpcomingRows(), compiled, composer.Messages, new FailureWatch(), State, Rate, clock, HoldOnceAsync);
+        var rows = new UpcomingRows(feed, clock, State.Providers = await providers.LanesForAsync(_site, stop));
+        var work = new LaneWork(queue, new RelayTurns(relays.For(_site), clock), feed, rows, compiled, composer.Messages, new FailureWatch(), State, Rate, clock, HoldOnceAsync);
         return await LaneCrew.RunAsync(work, stop, abort);
     }
 
@@ -297,6 +299,9 @@ internal sealed class RunState
         set => Volatile.Write(ref _waiting, value);
     }
 
+    /// <summary>What the lanes do for each provider; null while there are none, and where nothing has to pass a gate.</summary>
+    public ProviderLanes? Providers { get; set; }
+
     /// <summary>Waits, and says so meanwhile.</summary>
     /// <param name="what">For people: what it waits for, or why.</param>
     /// <param name="until">When it goes on.</param>
@@ -321,8 +326,16 @@ internal sealed class RunState
             cancel.ThrowIfCancellationRequested();
         }
 
-        // What another lane waits for by now is still so.
-        Interlocked.CompareExchange(ref _waiting, null, waiting);
+        NoLonger(waiting);
+    }
+
+    /// <summary>A wait is over; what another lane waits for by now is still so.</summary>
+    public void NoLonger(Wait? waiting)
+    {
+        if (waiting is not null)
+        {
+            Interlocked.CompareExchange(ref _waiting, null, waiting);
+        }
     }
 }
 

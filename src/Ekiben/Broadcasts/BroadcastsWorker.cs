@@ -3,6 +3,7 @@ using Ekiben.Delivery;
 using Ekiben.Domains;
 using Ekiben.Instances;
 using Ekiben.Mails;
+using Ekiben.Providers;
 using Ekiben.Storage;
 using Ekiben.Web;
 
@@ -15,7 +16,7 @@ namespace Ekiben.Broadcasts;
 /// </summary>
 internal sealed partial class BroadcastsWorker(
     EkibenOptions options, Database database, SendQueue queue, SendingRequirements requirements, Audiences audiences, RelayPools relays,
-    MessageComposer composer, MessageIds messageIds, PublicLinks links, DomainSigning domains, InstanceKey instanceKey, EngineSignal signal, InstanceGuard instance,
+    ProviderPolicies providers, MessageComposer composer, MessageIds messageIds, PublicLinks links, DomainSigning domains, InstanceKey instanceKey, EngineSignal signal, InstanceGuard instance,
     IHostApplicationLifetime lifetime, TimeProvider clock, ILoggerFactory loggers)
     : BackgroundService
 {
@@ -126,6 +127,11 @@ internal sealed partial class BroadcastsWorker(
             }
         }
 
+        if (!_running.IsEmpty)
+        {
+            await providers.RefreshAsync(stopping);
+        }
+
         foreach (var item in work)
         {
             if (item.Status == BroadcastStatus.Canceled)
@@ -151,9 +157,9 @@ internal sealed partial class BroadcastsWorker(
     {
         var stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         IRun run = item.IsStream
-            ? new MailRun(item.Broadcast, database, queue, requirements, relays, domains, instanceKey, messageIds, links, clock)
+            ? new MailRun(item.Broadcast, database, queue, requirements, relays, providers, domains, instanceKey, messageIds, links, clock)
             : new BroadcastRun(
-                item.Broadcast, database, audiences, queue, requirements, relays, composer, domains, instanceKey, clock, loggers.CreateLogger<BroadcastRun>());
+                item.Broadcast, database, audiences, queue, requirements, relays, providers, composer, domains, instanceKey, clock, loggers.CreateLogger<BroadcastRun>());
         run.Rate.Set(item.PerHour);
         var running = new Running(stop, run);
         _running[item.Broadcast] = running;

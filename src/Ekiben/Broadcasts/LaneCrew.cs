@@ -16,31 +16,38 @@ internal static class LaneCrew
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var tasks = new List<Task> { ReadAheadAsync(work, ending) };
         var lanes = new List<Task>();
-        // One that fails stops the others; each still records what it has on the wire.
-        while (tasks.Count > 0)
+        try
         {
-            // Taken before they are looked at: a change after it is looked at in another round.
-            var changed = Task.WhenAny(work.Rate.Changed, work.Relays.Changed);
-            for (var number = 0; number < Math.Min(most, work.Rate.LanesOf(work.Relays.Lanes)) && !work.Rows.IsOver && !ending.IsCancellationRequested; number++)
+            // One that fails stops the others; each still records what it has on the wire.
+            while (tasks.Count > 0)
             {
-                if (number == lanes.Count)
+                // Taken before they are looked at: a change after it is looked at in another round.
+                var changed = Task.WhenAny(work.Rate.Changed, work.Relays.Changed);
+                for (var number = 0; number < Math.Min(most, work.Rate.LanesOf(work.Relays.Lanes)) && !work.Rows.IsOver && !ending.IsCancellationRequested; number++)
                 {
-                    lanes.Add(Task.CompletedTask);
+                    if (number == lanes.Count)
+                    {
+                        lanes.Add(Task.CompletedTask);
+                    }
+
+                    if (lanes[number].IsCompleted)
+                    {
+                        tasks.Add(lanes[number] = new BroadcastLane(work, number, ending, abort).RunAsync());
+                    }
                 }
 
-                if (lanes[number].IsCompleted)
+                var first = await Task.WhenAny([.. tasks, changed]);
+                if (first != changed && tasks.Remove(first) && !first.IsCompletedSuccessfully)
                 {
-                    tasks.Add(lanes[number] = new BroadcastLane(work, number, ending, abort).RunAsync());
+                    ending.Cancel();
+                    await Task.WhenAll(tasks).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                    await first;
                 }
             }
-
-            var first = await Task.WhenAny([.. tasks, changed]);
-            if (first != changed && tasks.Remove(first) && !first.IsCompletedSuccessfully)
-            {
-                ending.Cancel();
-                await Task.WhenAll(tasks).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-                await first;
-            }
+        }
+        finally
+        {
+            work.Rows.Close();
         }
 
         return !ending.IsCancellationRequested;

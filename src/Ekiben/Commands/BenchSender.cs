@@ -5,6 +5,7 @@ using Ekiben.Broadcasts;
 using Ekiben.Delivery;
 using Ekiben.Domains;
 using Ekiben.Mail;
+using Ekiben.Providers;
 using Ekiben.Sites;
 using Ekiben.Storage;
 using Ekiben.Subscribers;
@@ -100,7 +101,7 @@ internal sealed class BenchSender : IAsyncDisposable
         await using var relays = ActivatorUtilities.CreateInstance<RelayPools>(Services);
         var run = new BroadcastRun(
             id, _folder.Database, Services.GetRequiredService<Audiences>(), ledger ? queue : forgetful, Services.GetRequiredService<SendingRequirements>(), relays,
-            Services.GetRequiredService<MessageComposer>(), Services.GetRequiredService<DomainSigning>(), Services.GetRequiredService<InstanceKey>(), _folder.Clock, Services.GetRequiredService<ILogger<BroadcastRun>>());
+            Services.GetRequiredService<ProviderPolicies>(), Services.GetRequiredService<MessageComposer>(), Services.GetRequiredService<DomainSigning>(), Services.GetRequiredService<InstanceKey>(), _folder.Clock, Services.GetRequiredService<ILogger<BroadcastRun>>());
         await run.RunAsync(cancel, cancel);
         cancel.ThrowIfCancellationRequested();
         if (!ledger)

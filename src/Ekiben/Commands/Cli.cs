@@ -60,6 +60,7 @@ internal static class Cli
         InstanceCommand.Create(),
         DomainCommand.Create(),
         RelayCommand.Create(),
+        ProviderCommand.Create(),
         UserCommand.Create(),
         BroadcastCommand.Create(),
         ReceiptCommand.Create(),

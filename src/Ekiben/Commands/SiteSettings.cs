@@ -32,17 +32,29 @@ internal static class SiteSettings
         HelpName = "true|false",
     };
 
+    private static Option<string?> ProviderPolicy()
+    {
+        var option = new Option<string?>("--provider-policy")
+        {
+            Description = "Send to each provider of recipients' mailboxes no more than it takes gladly; what has a limit has it anyway. Default: off.",
+            HelpName = "on|off",
+        };
+        option.AcceptOnlyFromAmong("on", "off");
+        return option;
+    }
+
     public static Command Set()
     {
         var site = new Argument<string>("SITE") { Description = "The site's uuid, or its name." };
-        var (track, strict, recognize, relay) = (TrackLinks(), Strict(), Recognize(), RelaySigns());
-        var command = new Command("set", "Change what a site does.") { site, track, strict, recognize, relay };
+        var (track, strict, recognize, relay, policy) = (TrackLinks(), Strict(), Recognize(), RelaySigns(), ProviderPolicy());
+        var command = new Command("set", "Change what a site does.") { site, track, strict, recognize, relay, policy };
         command.SetAction(async (parsed, cancel) =>
         {
             var (tracks, isStrict, recognizes, relaySigns) = (parsed.GetValue(track), parsed.GetValue(strict), parsed.GetValue(recognize), parsed.GetValue(relay));
-            if (tracks is null && isStrict is null && recognizes is null && relaySigns is null)
+            var limits = parsed.GetValue(policy) is { } word ? word == "on" : (bool?)null;
+            if (tracks is null && isStrict is null && recognizes is null && relaySigns is null && limits is null)
             {
-                throw CommandFailure.Usage("say what to change: --strict, --track-links, --recognize-repetitions or --relay-signs, each with true or false");
+                throw CommandFailure.Usage("say what to change: --strict, --track-links, --recognize-repetitions or --relay-signs, each with true or false, or --provider-policy with on or off");
             }
 
             await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
@@ -54,6 +66,7 @@ internal static class SiteSettings
             changed.IsStrict = isStrict ?? changed.IsStrict;
             changed.RecognizesRepetitions = recognizes ?? changed.RecognizesRepetitions;
             changed.RelaySigns = relaySigns ?? changed.RelaySigns;
+            changed.LimitsProviders = limits ?? changed.LimitsProviders;
             db.AuditLog.Add(new AuditEntry
             {
                 SiteId = id,
@@ -93,6 +106,7 @@ internal static class SiteSettings
             Console.Out.WriteLine($"track_links             {Word(found.TracksLinks)}");
             Console.Out.WriteLine($"recognize_repetitions   {Word(found.RecognizesRepetitions)}");
             Console.Out.WriteLine($"relay_signs             {Word(found.RelaySigns)}");
+            Console.Out.WriteLine($"provider_policy         {(found.LimitsProviders ? "on" : "off")}");
             return 0;
         });
         return command;
@@ -109,12 +123,13 @@ internal static class SiteSettings
         TrackLinks = site.TracksLinks,
         RecognizeRepetitions = site.RecognizesRepetitions,
         site.RelaySigns,
+        ProviderPolicy = site.LimitsProviders,
     };
 
     /// <summary>What is not as in a new site; empty when all is.</summary>
     public static string InWords(Site site)
     {
-        (string Words, bool Holds)[] all = [("strict", site.IsStrict), ("tracks links", site.TracksLinks), ("recognizes no repetitions", !site.RecognizesRepetitions), ("leaves signing to the relay", site.RelaySigns)];
+        (string Words, bool Holds)[] all = [("strict", site.IsStrict), ("tracks links", site.TracksLinks), ("recognizes no repetitions", !site.RecognizesRepetitions), ("leaves signing to the relay", site.RelaySigns), ("limits providers", site.LimitsProviders)];
         return string.Join(", ", all.Where(one => one.Holds).Select(one => one.Words));
     }
 

@@ -1,6 +1,7 @@
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
 using Ekiben.Domains;
+using Ekiben.Providers;
 using Ekiben.Sites;
 using Ekiben.Storage;
 using Ekiben.Web;
@@ -18,7 +19,7 @@ namespace Ekiben.Mails;
 /// What would hold a broadcast until a person decides makes a stream rest: nobody watches it, and a mail that waits is better than one that is lost.
 /// </summary>
 internal sealed class MailRun(
-    BroadcastId stream, Database database, SendQueue queue, SendingRequirements requirements, RelayPools relays, DomainSigning domains,
+    BroadcastId stream, Database database, SendQueue queue, SendingRequirements requirements, RelayPools relays, ProviderPolicies providers, DomainSigning domains,
     InstanceKey instanceKey, MessageIds messageIds, PublicLinks links, TimeProvider clock) : IRun
 {
     /// <summary>Long enough that a relay which refuses everybody costs few mails, short enough that nobody has to release it.</summary>
@@ -82,8 +83,9 @@ internal sealed class MailRun(
             _feed = feed;
         }
 
+        var rows = new UpcomingRows(feed, clock, State.Providers = await providers.LanesForAsync(site, stop));
         var work = new LaneWork(
-            queue, turns, feed, new UpcomingRows(), maker, new MessagePool(), new FailureWatch(ofStream: true), State, Rate, clock, RestAsync, IsStream: true);
+            queue, turns, feed, rows, maker, new MessagePool(), new FailureWatch(ofStream: true), State, Rate, clock, RestAsync, IsStream: true);
         await LaneCrew.RunAsync(work, stop, abort, MaxLanes);
         _resting ??= "Somebody stopped it";
     }

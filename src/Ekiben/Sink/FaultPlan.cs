@@ -34,12 +34,17 @@ internal sealed class FaultPlan
     public bool Watches(FaultPhase phase) => _byPhase[(int)phase].Length > 0;
 
     /// <summary>Counts one event and decides. Delays add up; the first other rule that hits wins, and rules after it do not count the event.</summary>
-    public FaultDecision Decide(FaultPhase phase, string sender, IReadOnlyList<string> recipients, int messagesOnConnection)
+    /// <param name="phase">Where it is.</param>
+    /// <param name="sender">MAIL FROM.</param>
+    /// <param name="recipients">RCPT TO.</param>
+    /// <param name="messagesOnConnection">Answered on the connection.</param>
+    /// <param name="connection">Whose transaction it is.</param>
+    public FaultDecision Decide(FaultPhase phase, string sender, IReadOnlyList<string> recipients, int messagesOnConnection, object connection)
     {
         var delay = TimeSpan.Zero;
         foreach (var counted in _byPhase[(int)phase])
         {
-            if (!Hits(counted, sender, recipients, messagesOnConnection))
+            if (!Hits(counted, sender, recipients, messagesOnConnection, connection))
             {
                 continue;
             }
@@ -55,13 +60,31 @@ internal sealed class FaultPlan
         return new(delay, null);
     }
 
-    private bool Hits(CountedRule counted, string sender, IReadOnlyList<string> recipients, int messagesOnConnection)
+    /// <summary>The connection's transaction is over.</summary>
+    public void Idle(object connection)
+    {
+        foreach (var counted in _byPhase[(int)FaultPhase.Rcpt])
+        {
+            counted.Busy.TryRemove(connection, out _);
+        }
+    }
+
+    private bool Hits(CountedRule counted, string sender, IReadOnlyList<string> recipients, int messagesOnConnection, object connection)
     {
         var rule = counted.Rule;
         if (messagesOnConnection < rule.Messages
             || rule.To is { } pattern && !recipients.Any(recipient => FileSystemName.MatchesSimpleExpression(pattern, recipient)))
         {
             return false;
+        }
+
+        if (rule.Above is { } above)
+        {
+            counted.Busy[connection] = true;
+            if (counted.Busy.Count <= above)
+            {
+                return false;
+            }
         }
 
         if (rule.Greylist > TimeSpan.Zero && !IsGrey(counted, sender, recipients[0]))
@@ -104,6 +127,9 @@ internal sealed class FaultPlan
         public FaultRule Rule { get; } = rule;
 
         public ulong Seed { get; } = seed;
+
+        /// <summary>Connections with a recipient that matches in their transaction.</summary>
+        public ConcurrentDictionary<object, bool> Busy { get; } = new(ReferenceEqualityComparer.Instance);
 
         public ConcurrentDictionary<(string Sender, string Recipient), long> FirstSeen { get; } = new();
     }

@@ -86,6 +86,9 @@ internal sealed record FaultRule
     /// <summary>Only recipients that match this glob count as events: <c>*</c> is any run of characters, <c>?</c> one; case is ignored.</summary>
     public string? To { get; init; }
 
+    /// <summary>At RCPT only: hits while more connections than this have such a recipient in their transaction; null = always.</summary>
+    public int? Above { get; init; }
+
     /// <summary>At RCPT only: a (sender, recipient) pair is hit until this long after it was first seen. Zero for rules that do not greylist.</summary>
     public TimeSpan Greylist { get; init; }
 

@@ -85,10 +85,13 @@ internal sealed class FaultRuleParser(string text)
             case "to" when rule.Phase < FaultPhase.Rcpt:
                 return Fail(rule, $"to needs a recipient, and there is none yet at {rule.Phase.ToString().ToLowerInvariant()}; use it with rcpt, data, body or dot.");
             case "to": return value.Length > 0 ? rule with { To = value } : Fail(rule, "to needs a pattern, such as to=*@bad.example.");
+            case "above" when rule.Phase != FaultPhase.Rcpt:
+                return Fail(rule, "above counts connections with a recipient; use it with rcpt.");
+            case "above": return rule with { Above = Count(key, value, least: 0) };
             case "greylist" when rule.Phase != FaultPhase.Rcpt:
                 return Fail(rule, "greylist needs a sender and a recipient; use it with rcpt.");
             case "greylist": return rule with { Greylist = Span(key, value, TimeSpan.FromSeconds(1), "seconds") };
-            default: return Fail(rule, $"'{key}' is no key; the keys are rate, every, first, after, messages, to and greylist.");
+            default: return Fail(rule, $"'{key}' is no key; the keys are rate, every, first, after, messages, to, above and greylist.");
         }
     }
 

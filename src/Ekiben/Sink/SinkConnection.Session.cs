@@ -44,7 +44,7 @@ internal sealed partial class SinkConnection
         FaultRule? fault = null;
         if (sink.Faults.Watches(FaultPhase.Dot))
         {
-            (var delay, fault) = sink.Faults.Decide(FaultPhase.Dot, _mailFrom, _rcptTo, _messages);
+            (var delay, fault) = sink.Faults.Decide(FaultPhase.Dot, _mailFrom, _rcptTo, _messages, this);
             if (delay > TimeSpan.Zero)
             {
                 await channel.DelayAsync(delay, _stopping);

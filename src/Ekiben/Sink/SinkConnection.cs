@@ -67,6 +67,7 @@ internal sealed partial class SinkConnection(SmtpSink sink, SinkChannel channel)
         }
         finally
         {
+            sink.Faults.Idle(this);
             channel.Dispose();
         }
     }
@@ -331,6 +332,7 @@ internal sealed partial class SinkConnection(SmtpSink sink, SinkChannel channel)
         // A new list: the last one went into a message.
         _rcptTo = [];
         _body.Clear();
+        sink.Faults.Idle(this);
     }
 
     /// <summary>Asks the plan, waits and answers as it says.</summary>
@@ -339,7 +341,7 @@ internal sealed partial class SinkConnection(SmtpSink sink, SinkChannel channel)
 
     private async ValueTask<Step> StrikeAsync(FaultPhase phase, string sender, IReadOnlyList<string> recipients)
     {
-        var (delay, rule) = sink.Faults.Decide(phase, sender, recipients, _messages);
+        var (delay, rule) = sink.Faults.Decide(phase, sender, recipients, _messages, this);
         if (delay > TimeSpan.Zero)
         {
             await channel.DelayAsync(delay, _stopping);

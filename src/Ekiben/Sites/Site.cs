@@ -33,6 +33,12 @@ internal sealed class Site
     /// </summary>
     public bool IsStrict { get; set; }
 
+    /// <summary>
+    /// Whether every provider of its recipients gets no more than it takes gladly (<see cref="Providers.ProviderGate"/>); else only those with a limit
+    /// have one. Off unless asked for: a relay that queues does this itself.
+    /// </summary>
+    public bool LimitsProviders { get; set; }
+
     /// <summary>Whether DKIM is left to the relay: nothing is signed here then.</summary>
     public bool RelaySigns { get; set; }
 

@@ -7,6 +7,7 @@ using Ekiben.Feedback;
 using Ekiben.Fields;
 using Ekiben.Instances;
 using Ekiben.Mails;
+using Ekiben.Providers;
 using Ekiben.Segments;
 using Ekiben.Sequences;
 using Ekiben.Sites;
@@ -52,6 +53,8 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
     public DbSet<StoredRelay> Relays => Set<StoredRelay>();
 
     public DbSet<SiteRelay> SiteRelays => Set<SiteRelay>();
+
+    public DbSet<ProviderLimit> ProviderLimits => Set<ProviderLimit>();
 
     public DbSet<Address> Addresses => Set<Address>();
 
@@ -199,6 +202,11 @@ internal abstract class Db(DbContextOptions options) : IdentityDbContext<User, I
             use.HasOne<Site>().WithMany().HasForeignKey(u => u.SiteId).OnDelete(DeleteBehavior.Cascade);
             // A relay that a site sends by stays.
             use.HasOne<StoredRelay>().WithMany().HasForeignKey(u => u.RelayId).OnDelete(DeleteBehavior.Restrict);
+        });
+        model.Entity<ProviderLimit>(limit =>
+        {
+            limit.ToTable("provider_limits");
+            limit.HasIndex(l => new { l.SiteId, l.Provider }).IsUnique();
         });
         model.Entity<AuditEntry>(audit =>
         {

@@ -31,7 +31,7 @@ internal static class PlatformSections
     public static readonly PlatformSection Mailbox = new("Mailbox", [new("/mailbox", "Mailbox")]);
 
     public static readonly PlatformSection Settings = new("Settings",
-        [new("/settings/sites", "Sites"), new("/settings/senders", "Senders"), new("/settings/keys", "API keys"), new("/settings/relays", "Relays"), new("/settings/domains", "Domains"), new("/settings/accounts", "Accounts")]);
+        [new("/settings/sites", "Sites"), new("/settings/senders", "Senders"), new("/settings/keys", "API keys"), new("/settings/relays", "Relays"), new("/settings/providers", "Providers"), new("/settings/domains", "Domains"), new("/settings/accounts", "Accounts")]);
 
     private static readonly IReadOnlyList<PlatformSection> ForAll = [Broadcasts, Mails, People, Layouts, Mailbox];
 

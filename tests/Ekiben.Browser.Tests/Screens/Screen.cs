@@ -83,6 +83,7 @@ internal sealed record Screen(string Name, Func<World, string> Path, string? Rol
         new("key", world => $"/settings/keys/{world.KeyId}?site={world.Live.Uuid}"),
         new("domains", world => $"/settings/domains?site={world.Live.Uuid}"),
         new("domain", world => $"/settings/domains/noodles.example?site={world.Live.Uuid}"),
+        new("providers", world => $"/settings/providers?site={world.Live.Uuid}"),
         new("relays", _ => "/settings/relays"),
         new("relay", _ => "/settings/relays/new"),
         new("accounts", _ => "/settings/accounts"),

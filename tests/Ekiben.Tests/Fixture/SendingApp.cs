@@ -25,14 +25,14 @@ internal sealed class SendingApp : IAsyncDisposable
 
     public static async Task<SendingApp> StartAsync(
         string[]? faults = null, int connections = 4, TimeProvider? clock = null, SinkCredentials? credentials = null, string? login = null,
-        bool smtpUtf8 = true, TimeProvider? sinkClock = null, Func<System.Net.IPEndPoint, System.Net.IPEndPoint>? through = null, string? folder = null, string? database = null)
+        bool smtpUtf8 = true, TimeProvider? sinkClock = null, Func<System.Net.IPEndPoint, System.Net.IPEndPoint>? through = null, string? folder = null, string? database = null, Ekiben.Dns.DnsOption? dns = null)
     {
 #pragma warning disable RS0030 // The sink plays the outside world: its clock is the machine's unless a test must wait for it.
         var sink = await SmtpSink.StartAsync(
             new SmtpSinkOptions { KeepMessages = true, Faults = [.. (faults ?? []).Select(FaultRule.Parse)], Credentials = credentials, SmtpUtf8 = smtpUtf8 }, sinkClock ?? TimeProvider.System, Cancel);
 #pragma warning restore RS0030
         Assert.True(RelayOptions.TryParse($"smtp://{login}{through?.Invoke(sink.EndPoint) ?? sink.EndPoint}?connections={connections}", out var relay, out var error), error);
-        var app = await EkibenApp.StartAsync(options => options with { RunEngine = true, Relay = relay, Clock = clock ?? options.Clock, MinFreeBytes = 0, DataFolder = folder ?? options.DataFolder, Database = database });
+        var app = await EkibenApp.StartAsync(options => options with { RunEngine = true, Relay = relay, Clock = clock ?? options.Clock, MinFreeBytes = 0, DataFolder = folder ?? options.DataFolder, Database = database, Dns = dns ?? options.Dns });
         return new SendingApp(app, sink, await app.AddSiteAsync(isTest: false));
     }
 

@@ -23,6 +23,7 @@ internal sealed partial class LyingRelay
         {
             var row = relay.RowOf(message.Recipient);
             relay.CheckBegin(row);
+            relay._providers.Begin(row);
             _begun.Enqueue(new Message(row));
             if (_begun.Count > capacity)
             {
@@ -44,6 +45,7 @@ internal sealed partial class LyingRelay
             await GuardedAsync(BodyAsync, abort);
             _isBusy = false;
             var message = _begun.Dequeue();
+            relay._providers.End(message.Row);
             if (message.Outcome is DeliveryOutcome.Accepted)
             {
                 message.Row.Accepted = message.Row.Claims;
@@ -129,6 +131,14 @@ internal sealed partial class LyingRelay
             else if (relay.Happens(400))
             {
                 message.Outcome = new DeliveryOutcome.Refused(SmtpPhase.Mail, new SmtpReply(550, "5.7.1", "not you"));
+            }
+            else if (relay._providers.Complaint(message.Row) is { } complaint)
+            {
+                message.Outcome = new DeliveryOutcome.Deferred(SmtpPhase.Rcpt, complaint);
+                if (complaint.Code == 421)
+                {
+                    Lose("421");
+                }
             }
             else
             {

@@ -16,6 +16,7 @@ internal sealed partial class LyingRelay : IRelay
     private readonly Random _random;
     private readonly Letterboxes _boxes;
     private readonly Action<string> _broken;
+    private readonly SimulatedProviders _providers;
     private readonly List<Connection> _open = [];
 
     /// <summary>0 takes most messages, 3 hardly any.</summary>
@@ -32,9 +33,9 @@ internal sealed partial class LyingRelay : IRelay
     /// <summary>It takes log-ins again from then on.</summary>
     private DateTimeOffset _refusesUntil;
 
-    public LyingRelay(MemoryLedger ledger, SimulatedTime time, Random random, int connections, Letterboxes boxes, Action<string> broken)
+    public LyingRelay(MemoryLedger ledger, SimulatedTime time, Random random, int connections, Letterboxes boxes, SimulatedProviders providers, Action<string> broken)
     {
-        (_ledger, _time, _random, _boxes, _broken, Connections) = (ledger, time, random, boxes, broken, connections);
+        (_ledger, _time, _random, _boxes, _providers, _broken, Connections) = (ledger, time, random, boxes, providers, broken, connections);
         _mood = random.Next(4);
         _liesEvery = random.Next(5) == 0 ? random.Next(5, 40) : 0;
         _closesAfter = random.Next(3) == 0 ? random.Next(1, 8) : null;

@@ -329,7 +329,7 @@ internal sealed class MemoryLedger(SimulatedTime time, Random random, IReadOnlyL
         Subscriber = new SubscriberId(row.Address),
         Attempts = row.Attempts,
         FirstAt = row.FirstAt,
-        Email = row.IsErased ? "" : row.IsBroken ? "nobody" : string.Create(CultureInfo.InvariantCulture, $"p{row.Address}@example.com"),
+        Email = row.IsErased ? "" : row.IsBroken ? "nobody" : string.Create(CultureInfo.InvariantCulture, $"p{row.Address}@{SimulatedProviders.Name(row.Address)}"),
         Uuid = "00000000000000000000000000000001",
         FirstName = "Ada",
         LastName = null,

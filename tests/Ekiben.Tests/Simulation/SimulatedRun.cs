@@ -1,11 +1,12 @@
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
+using Ekiben.Providers;
 using Ekiben.Storage;
 
 namespace Ekiben.Tests.Simulation;
 
 /// <summary>What a <see cref="BroadcastRun"/> does from its start on, with the product's own sending in the middle.</summary>
-internal sealed class SimulatedRun(MemoryLedger ledger, SimulatedBroadcast broadcast, SiteRoutes routes, RunRate rate, SimulatedTime time, Action<string> broken)
+internal sealed class SimulatedRun(MemoryLedger ledger, SimulatedBroadcast broadcast, SiteRoutes routes, ProviderLanes providers, RunRate rate, SimulatedTime time, Action<string> broken)
 {
     private static readonly AudienceRule Everybody = new(new SiteId(1), [], [], null);
 
@@ -33,7 +34,7 @@ internal sealed class SimulatedRun(MemoryLedger ledger, SimulatedBroadcast broad
 
         var feed = new BroadcastFeed(ledger, shards, rate, _state, time);
         var lane = new LaneWork(
-            ledger, new RelayTurns(routes, time), feed, new UpcomingRows(), SimulatedMessage.Of(id, time), new MessagePool(), new FailureWatch(), _state, rate, time,
+            ledger, new RelayTurns(routes, time), feed, new UpcomingRows(feed, time, providers), SimulatedMessage.Of(id, time), new MessagePool(), new FailureWatch(), _state, rate, time,
             (reason, cancel) => _held ??= ledger.HoldAsync(id, reason, cancel));
         if (await LaneCrew.RunAsync(lane, stop, abort)
             && await ledger.CloseAsync(id, stop) is { } problem

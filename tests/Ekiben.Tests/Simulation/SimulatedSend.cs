@@ -20,6 +20,7 @@ internal sealed class SimulatedSend
     private readonly Letterboxes _boxes;
     private readonly IReadOnlyList<LyingRelay> _relays;
     private readonly List<(LyingRelay Relay, int Weight, int Priority)> _uses = [];
+    private readonly SimulatedProviders _providers;
     private readonly int? _crashEvery;
     private readonly int? _actEvery;
     private string? _broken;
@@ -43,8 +44,9 @@ internal sealed class SimulatedSend
         }
 
         _ledger = new MemoryLedger(_time, _random, _broadcasts, 2 * connections.Sum(), Broken) { IsSlow = _random.Next(2) == 0 };
+        _providers = new SimulatedProviders(_time, _random, 2 * connections.Sum(), Broken);
         _boxes = new Letterboxes(Broken);
-        _relays = [.. connections.Select(each => new LyingRelay(_ledger, _time, _random, each, _boxes, Broken))];
+        _relays = [.. connections.Select(each => new LyingRelay(_ledger, _time, _random, each, _boxes, _providers, Broken))];
         Reroute(all: true);
         _crashEvery = _random.Next(3) == 0 ? null : _random.Next(100, 1200);
         _actEvery = _random.Next(4) == 0 ? null : _random.Next(15, 400);
@@ -88,7 +90,7 @@ internal sealed class SimulatedSend
 
         _lives++;
         var thread = new OneThread(_random);
-        _server = new SimulatedServer(_ledger, _broadcasts, _uses, _time, _random, Broken);
+        _server = new SimulatedServer(_ledger, _broadcasts, _uses, _providers.Open(), _time, _random, Broken);
         var work = thread.Start(_server.ServeAsync);
         while (!work.IsCompleted)
         {
@@ -173,6 +175,9 @@ internal sealed class SimulatedSend
                 break;
             case 18:
                 _server.Stop();
+                break;
+            case 19 when _random.Next(2) == 0:
+                _providers.Turn(_server.Providers);
                 break;
             case 19 when _relays.Count > 1 && _random.Next(2) == 0:
                 _relays[_random.Next(_relays.Count)].Refuse(TimeSpan.FromSeconds(_random.Next(1, 1800)));

@@ -1,5 +1,6 @@
 using Ekiben.Broadcasts;
 using Ekiben.Delivery;
+using Ekiben.Providers;
 using Ekiben.Storage;
 
 namespace Ekiben.Tests.Simulation;
@@ -11,12 +12,13 @@ namespace Ekiben.Tests.Simulation;
 /// <param name="ledger">The database.</param>
 /// <param name="broadcasts">What is in it.</param>
 /// <param name="relays">Where messages may go: each with its weight and priority, until <see cref="Reroute"/>.</param>
+/// <param name="providers">The gates of its only site.</param>
 /// <param name="time">The clock.</param>
 /// <param name="random">The seed's.</param>
 /// <param name="broken">Is told what must not be.</param>
 #pragma warning disable CA1001 // Its two sources live as long as the process that may be dropped at any moment.
 internal sealed class SimulatedServer(
-    MemoryLedger ledger, IReadOnlyList<SimulatedBroadcast> broadcasts, IReadOnlyList<(LyingRelay Relay, int Weight, int Priority)> relays, SimulatedTime time, Random random, Action<string> broken)
+    MemoryLedger ledger, IReadOnlyList<SimulatedBroadcast> broadcasts, IReadOnlyList<(LyingRelay Relay, int Weight, int Priority)> relays, SiteProviders providers, SimulatedTime time, Random random, Action<string> broken)
 #pragma warning restore CA1001
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
@@ -27,6 +29,8 @@ internal sealed class SimulatedServer(
     private readonly SiteRoutes _routes = new(time);
     private readonly Dictionary<LyingRelay, RelayPool> _pools = [];
     private TaskCompletionSource _changed = new();
+
+    public SiteProviders Providers => providers;
 
     /// <summary>Something is to be looked at.</summary>
     public void Wake()
@@ -149,7 +153,7 @@ internal sealed class SimulatedServer(
         await Task.Yield();
         try
         {
-            await new SimulatedRun(ledger, ledger.Find(id), _routes, running.Rate, time, broken).RunAsync(running.Stop.Token, _abort.Token);
+            await new SimulatedRun(ledger, ledger.Find(id), _routes, new ProviderLanes(providers, time), running.Rate, time, broken).RunAsync(running.Stop.Token, _abort.Token);
         }
         catch (OperationCanceledException) when (running.Stop.IsCancellationRequested)
         {

@@ -20,8 +20,9 @@ public class FaultRuleTests
                 Messages = 4,
                 To = "*@bad.example",
                 Greylist = TimeSpan.FromSeconds(300),
+                Above = 2,
             },
-            FaultRule.Parse("RCPT:450 4.2.1 Mailbox busy:rate=0.25,every=2,first=10,after=3,messages=4,to=*@bad.example,greylist=300"));
+            FaultRule.Parse("RCPT:450 4.2.1 Mailbox busy:rate=0.25,every=2,first=10,after=3,messages=4,to=*@bad.example,greylist=300,above=2"));
     }
 
     [Theory]

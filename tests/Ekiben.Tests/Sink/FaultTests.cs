@@ -92,6 +92,33 @@ public class FaultTests
     }
 
     [Fact(Timeout = Patience)]
+    public async Task Above_hits_while_more_connections_have_such_a_recipient()
+    {
+        await using var sink = await StartAsync("rcpt:450 4.7.28 Too many:to=*@y.example,above=1");
+        using var one = await SinkClient.GreetedAsync(sink.EndPoint, Cancellation);
+        using var other = await SinkClient.GreetedAsync(sink.EndPoint, Cancellation);
+        await SayAsync(one, "MAIL FROM:<a@c.example>", "250 ");
+        await SayAsync(one, "RCPT TO:<b@y.example>", "250 ");
+        await SayAsync(other, "MAIL FROM:<a@c.example>", "250 ");
+        await SayAsync(other, "RCPT TO:<b@else.example>", "250 ");
+        await SayAsync(other, "RCPT TO:<c@y.example>", "450 4.7.28 Too many");
+        await SayAsync(one, "RSET", "250 ");
+        await SayAsync(other, "RCPT TO:<c@y.example>", "250 ");
+        await SayAsync(one, "MAIL FROM:<a@c.example>", "250 ");
+        await SayAsync(one, "RCPT TO:<b@y.example>", "450 ");
+        other.EndSending();
+        await other.ExpectEndAsync();
+        await UntilAsync(() => sink.Counters.ConnectionsNow == 1);
+        await SayAsync(one, "RCPT TO:<b@y.example>", "250 ");
+
+        static async Task SayAsync(SinkClient client, string line, string answer)
+        {
+            await client.SayAsync(line + "\r\n");
+            await client.ExpectAsync(answer);
+        }
+    }
+
+    [Fact(Timeout = Patience)]
     public async Task A_deferral_at_the_dot_is_recorded_and_the_next_try_accepted()
     {
         await using var sink = await StartAsync("dot:451 4.3.0 Later:first=1");
@@ -224,7 +251,7 @@ public class FaultTests
         static string Play(ulong seed, TimeProvider clock)
         {
             var plan = new FaultPlan([FaultRule.Parse("mail:450:rate=0.3")], seed, clock);
-            return string.Concat(Enumerable.Range(0, 10_000).Select(_ => plan.Decide(FaultPhase.Mail, "", [], 0).Rule is null ? '-' : 'x'));
+            return string.Concat(Enumerable.Range(0, 10_000).Select(_ => plan.Decide(FaultPhase.Mail, "", [], 0, plan).Rule is null ? '-' : 'x'));
         }
 
         var hits = Play(1, _clock);

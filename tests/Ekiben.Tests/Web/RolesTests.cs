@@ -52,6 +52,7 @@ public sealed class RolesTests(EkibenApp app)
         ["/settings/relays"] = Policies.Own,
         ["/settings/relays/new"] = Policies.Own,
         ["/settings/relays/{Id:long}"] = Policies.Own,
+        ["/settings/providers"] = Policies.Own,
         ["/settings/domains"] = Policies.Own,
         ["/settings/domains/{Domain}"] = Policies.Own,
         ["/settings/accounts"] = Policies.Own,

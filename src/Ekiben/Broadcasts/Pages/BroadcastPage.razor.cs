@@ -20,6 +20,9 @@ public sealed partial class BroadcastPage
     /// <summary>Strokes of the rate's chart.</summary>
     private const int MaxPoints = 120;
 
+    /// <summary>Providers shown by their names.</summary>
+    private const int MaxLanes = 8;
+
     private readonly CancellationTokenSource _gone = new();
     private BroadcastScene? _scene;
     private BroadcastNow? _now;
@@ -188,6 +191,7 @@ public sealed partial class BroadcastPage
             // Of a stopped one nobody knows when it goes on.
             Forecast = look.Forecast,
             LastAnswers = _scene.Broadcast.FinishedAt is null ? look.LastAnswers : [],
+            Lanes = Engine.StateOf(_scene.Broadcast.Id)?.Providers?.Busiest(MaxLanes) ?? [],
         };
         if (atRest && !isCounted)
         {

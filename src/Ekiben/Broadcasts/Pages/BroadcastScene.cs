@@ -1,4 +1,5 @@
 using Ekiben.Accounts;
+using Ekiben.Providers;
 using Ekiben.Storage;
 
 namespace Ekiben.Broadcasts.Pages;
@@ -36,6 +37,9 @@ internal sealed record BroadcastScene(ReviewedBroadcast Reviewed, PlatformUser? 
 
     /// <summary>What the relay last said that was not "taken" at once, newest first.</summary>
     public IReadOnlyList<LastAnswer> LastAnswers { get; init; } = [];
+
+    /// <summary>What the run's lanes do for each provider, out of its memory; empty where nothing has to pass a gate, and while nothing is sent.</summary>
+    public IReadOnlyList<ProviderLane> Lanes { get; init; } = [];
 
     /// <summary>The codes of the warnings that this viewer ticked; one set for the list on the page and the one in the dialog.</summary>
     public HashSet<string> Ticked { get; init; } = new(StringComparer.Ordinal);

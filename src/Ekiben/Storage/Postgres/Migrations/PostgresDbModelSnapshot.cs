@@ -1157,6 +1157,45 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.ToTable("mails", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Providers.ProviderLimit", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<int?>("Connections")
+                        .HasColumnType("integer")
+                        .HasColumnName("connections");
+
+                    b.Property<int?>("PerHour")
+                        .HasColumnType("integer")
+                        .HasColumnName("per_hour");
+
+                    b.Property<string>("Provider")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("provider")
+                        .UseCollation("C");
+
+                    b.Property<long?>("SiteId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("site_id");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("updated_at");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SiteId", "Provider")
+                        .IsUnique();
+
+                    b.ToTable("provider_limits", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Segments.Segment", b =>
                 {
                     b.Property<long>("Id")
@@ -1456,6 +1495,10 @@ namespace Ekiben.Storage.Postgres.Migrations
                     b.Property<bool>("KeysMayApprove")
                         .HasColumnType("boolean")
                         .HasColumnName("keys_may_approve");
+
+                    b.Property<bool>("LimitsProviders")
+                        .HasColumnType("boolean")
+                        .HasColumnName("limits_providers");
 
                     b.Property<string>("Name")
                         .IsRequired()

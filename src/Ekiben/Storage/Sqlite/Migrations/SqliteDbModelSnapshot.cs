@@ -1048,6 +1048,42 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.ToTable("mails", (string)null);
                 });
 
+            modelBuilder.Entity("Ekiben.Providers.ProviderLimit", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<int?>("Connections")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("connections");
+
+                    b.Property<int?>("PerHour")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("per_hour");
+
+                    b.Property<string>("Provider")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("provider");
+
+                    b.Property<long?>("SiteId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("site_id");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("SiteId", "Provider")
+                        .IsUnique();
+
+                    b.ToTable("provider_limits", (string)null);
+                });
+
             modelBuilder.Entity("Ekiben.Segments.Segment", b =>
                 {
                     b.Property<long>("Id")
@@ -1321,6 +1357,10 @@ namespace Ekiben.Storage.Sqlite.Migrations
                     b.Property<bool>("KeysMayApprove")
                         .HasColumnType("INTEGER")
                         .HasColumnName("keys_may_approve");
+
+                    b.Property<bool>("LimitsProviders")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("limits_providers");
 
                     b.Property<string>("Name")
                         .IsRequired()
