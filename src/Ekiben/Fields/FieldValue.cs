@@ -20,7 +20,8 @@ internal static class FieldValue
             return $"A field's number has at most {MaxNumberLength} characters and an exponent from -300 to 300.";
         }
 
-        return HasNul(value) ? "A field's value has no NUL." : null;
+        // A text is stored without its NULs, as always; what is within a list or an object is stored as it came.
+        return value.ValueKind != JsonValueKind.String && HasNul(value) ? "A list or an object in a field has no NUL." : null;
     }
 
     /// <summary>Whether any text in the value, or any name, has a NUL. The escape is looked for first: nearly no value has one.</summary>
