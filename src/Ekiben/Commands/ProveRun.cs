@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Ekiben.Accounts;
 using Ekiben.Broadcasts;
+using Ekiben.Delivery;
 using Ekiben.Sites;
 using Ekiben.Storage;
 using Ekiben.Web;
@@ -165,7 +166,9 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
     /// <summary>Pauses as <c>ekiben broadcast pause</c> does, from a process beside the server's; looks what still arrives, and goes on when the next message has.</summary>
     private async Task PauseAsync(long id, JournalTail tail, CancellationToken cancel)
     {
-        await using var data = await DataFolder.OpenAsync(options, cancel);
+        // What goes on needs a relay to go by, so it is told of the server's.
+        RelayOptions.TryParse(_relayUrl, out var servers, out _);
+        await using var data = await DataFolder.OpenAsync(options with { Relay = servers }, cancel);
         var (actions, broadcast) = (data.Services.GetRequiredService<BroadcastActions>(), await data.FindBroadcastAsync(id, cancel));
         Demand(await actions.PauseAsync(broadcast.SiteId, broadcast.Id, Actor.Cli, cancel));
         var before = tail.Look();
