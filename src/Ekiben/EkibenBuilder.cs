@@ -115,6 +115,7 @@ internal static class EkibenBuilder
         services.AddHostedService(provider => provider.GetRequiredService<AudienceWatch>());
         services.AddSingleton<InstanceGuard>();
         services.AddSingleton<BroadcastActions>();
+        services.AddSingleton<UncertainDecisions>();
         services.AddSingleton<BroadcastsWorker>();
         services.AddHostedService(provider => provider.GetRequiredService<BroadcastsWorker>());
         services.AddSingleton<SequencesWorker>();

@@ -149,7 +149,8 @@ internal static class BroadcastTransitions
     {
         [BroadcastStatus.Draft] = [BroadcastStatus.Scheduled, BroadcastStatus.Held],
         [BroadcastStatus.Scheduled] = [BroadcastStatus.Draft, BroadcastStatus.Held],
-        [BroadcastStatus.Sending] = [BroadcastStatus.Scheduled, BroadcastStatus.Paused, BroadcastStatus.Held],
+        // From sent only by a person who orders second tries of uncertain rows (ledger.md rule 14).
+        [BroadcastStatus.Sending] = [BroadcastStatus.Scheduled, BroadcastStatus.Paused, BroadcastStatus.Held, BroadcastStatus.Sent],
         [BroadcastStatus.Paused] = [BroadcastStatus.Sending, BroadcastStatus.Scheduled, BroadcastStatus.Held],
         [BroadcastStatus.Held] = [BroadcastStatus.Scheduled, BroadcastStatus.Sending],
         [BroadcastStatus.Sent] = [BroadcastStatus.Sending],

@@ -23,7 +23,7 @@ internal sealed class BroadcastFeed
     private readonly BroadcastId? _stream;
     private readonly Lock _lock = new();
     private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private TaskCompletionSource _arrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _arrived;
     private ShardCursor[] _shards;
     private int _inFlight;
 
@@ -41,6 +41,7 @@ internal sealed class BroadcastFeed
     public BroadcastFeed(SendQueue queue, IReadOnlyList<TakenShard> shards, RunRate rate, RunState state, TimeProvider clock, BroadcastId? stream = null)
     {
         _stream = stream;
+        _arrived = NewArrivals();
         _state = state;
         _queue = queue;
         _clock = clock;
@@ -85,7 +86,7 @@ internal sealed class BroadcastFeed
 
             if (await NextDueAsync(cancel) is { } dueAt)
             {
-                await _state.WaitAsync("The relay deferred the rest, and the next is tried again then", dueAt, _clock, cancel, _stream is null ? null : arrived, LookAgain);
+                await _state.WaitAsync("The relay deferred the rest, and the next is tried again then", dueAt, _clock, cancel, arrived, LookAgain);
             }
             else if (_stream is null)
             {
@@ -98,14 +99,25 @@ internal sealed class BroadcastFeed
         }
     }
 
-    /// <summary>The stream got rows since.</summary>
+    /// <summary>The stream got rows since, or somebody opened the second try of rows that had none left.</summary>
     public void Arrived()
     {
+        TaskCompletionSource arrived;
         lock (_lock)
         {
-            _arrived.TrySetResult();
+            arrived = _arrived;
+            // A broadcast waits for this alone while rows are in flight (see WaitAsync).
+            if (_stream is null)
+            {
+                _settled.TrySetResult();
+            }
         }
+
+        arrived.TrySetResult();
     }
+
+    /// <summary>A broadcast's goes on in the turn of whoever says so, which holds no lock then: by way of the thread pool the simulator could not give the same twice.</summary>
+    private TaskCompletionSource NewArrivals() => _stream is null ? new TaskCompletionSource() : new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private Task Arrivals
     {
@@ -123,10 +135,10 @@ internal sealed class BroadcastFeed
     {
         lock (_lock)
         {
-            _arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _arrived = NewArrivals();
         }
 
-        var taken = await _queue.TakeShardsAsync(_stream!.Value, cancel, _shards.Length == 0 ? -1 : _shards.Max(cursor => cursor.Shard.Number));
+        var taken = _stream is { } stream ? await _queue.TakeShardsAsync(stream, cancel, _shards.Length == 0 ? -1 : _shards.Max(cursor => cursor.Shard.Number)) : [];
         lock (_lock)
         {
             foreach (var cursor in _shards)

@@ -30,6 +30,8 @@ internal sealed partial class BroadcastRun(
     private Manifest _manifest = null!;
     private SigningState _signing = null!;
 
+    private BroadcastFeed? _feed;
+
     private readonly Lock _holding = new();
     private Task<bool>? _held;
 
@@ -39,10 +41,8 @@ internal sealed partial class BroadcastRun(
     /// <summary>Kept to the broadcast's by the worker, from the run's start to its end.</summary>
     public RunRate Rate { get; } = new();
 
-    /// <summary>A broadcast's audience is complete before it sends: nothing arrives.</summary>
-    public void Arrived()
-    {
-    }
+    /// <summary>A broadcast's audience is complete before it sends, but a person may have opened second tries since (ledger.md rule 14).</summary>
+    public void Arrived() => Volatile.Read(ref _feed)?.Arrived();
 
     /// <param name="stop">Stop claiming: what is on the wire finishes and is recorded.</param>
     /// <param name="abort">Stop waiting for the relay too: what may have left becomes uncertain.</param>
@@ -244,6 +244,7 @@ internal sealed partial class BroadcastRun(
         }
 
         var feed = new BroadcastFeed(queue, shards, Rate, State, clock);
+        Volatile.Write(ref _feed, feed);
         var work = new LaneWork(queue, new RelayTurns(relays.For(_site), clock), feed, new UpcomingRows(), compiled, composer.Messages, new FailureWatch(), State, Rate, clock, HoldOnceAsync);
         return await LaneCrew.RunAsync(work, stop, abort);
     }
@@ -251,10 +252,17 @@ internal sealed partial class BroadcastRun(
     /// <summary>7. Sent, or held because the receipt does not add up.</summary>
     private async Task CloseAsync(CancellationToken cancel)
     {
-        if (await queue.CloseAsync(id, cancel) is { } problem && await HoldAsync(problem, cancel))
+        // What somebody did since is no riddle: the worker begins it again, which looks for what they left to do.
+        if (await queue.CloseAsync(id, cancel) is { } problem && !await IsChangedAsync(cancel) && await HoldAsync(problem, cancel))
         {
             Log.DoesNotAddUp(logger, id);
         }
+    }
+
+    private async Task<bool> IsChangedAsync(CancellationToken cancel)
+    {
+        await using var db = database.OpenEverySite();
+        return await db.Broadcasts.Where(b => b.Id == id).Select(b => b.UpdatedAt).SingleAsync(cancel) != _broadcast.UpdatedAt;
     }
 
     /// <summary>

@@ -15,6 +15,8 @@ internal static class BroadcastsApi
 
     private static readonly QueryOf Cursor = new("cursor", "next_cursor of the page before");
 
+    private delegate Task<UncertainDecision> Decide(SiteId site, BroadcastId id, UncertainWho who, Accounts.Actor actor, CancellationToken cancel);
+
     private delegate Task<ActionResult> Act(SiteId site, BroadcastId id, Accounts.Actor actor, CancellationToken cancel);
 
     public static void MapBroadcasts(this RouteGroupBuilder ours)
@@ -47,6 +49,10 @@ internal static class BroadcastsApi
             "Why somebody got it or not", typeof(WhyAnswer), query: [new("email", "the person's address")]);
         group.Map("POST", "/{id}/resends", ResendAsync).Describe(
             "A new draft from an ended broadcast, for those it did not reach, who did not open it or who are uncertain", typeof(BroadcastView), typeof(ResendBody), StatusCodes.Status201Created);
+        group.Map("POST", "/{id}/second-tries", request => DecideAsync(request, request.Service<UncertainDecisions>().SendAgainAsync)).Describe(
+            "Send uncertain messages once more, the one second try that there is: of one recipient, or of all that are not treated as sent", typeof(UncertainDecisionView), typeof(UncertainDecisionBody));
+        group.Map("POST", "/{id}/treated-as-sent", request => DecideAsync(request, request.Service<UncertainDecisions>().TreatAsSentAsync)).Describe(
+            "Note that uncertain messages are taken for sent: of one recipient, or of all", typeof(UncertainDecisionView), typeof(UncertainDecisionBody));
         group.Map("GET", "/{id}/audience", AudienceAsync).Describe("Whom its rule reaches now, and what is odd about it", typeof(AudienceView));
     }
 
@@ -191,6 +197,32 @@ internal static class BroadcastsApi
         return resend.Draft is { } draft
             ? Answer.Created(BroadcastView.Of(draft, null) with { Content = draft.Content, LayoutId = draft.LayoutId })
             : Answer.Problem(StatusCodes.Status409Conflict, resend.Result.Code!, resend.Result.Problem!);
+    });
+
+    private static Task<Answer> DecideAsync(ApiRequest request, Decide decide) => WithBroadcastAsync(request, async broadcast =>
+    {
+        var email = request.Field("email") is { ValueKind: JsonValueKind.String } address ? address.GetString() : null;
+        var all = request.Field("all").ValueKind is JsonValueKind.True;
+        if (all == email is { Length: > 0 })
+        {
+            return request.BadRequest("Say either whose message it is, as email, or all: true.", "unknown_recipient");
+        }
+
+        var count = request.Field("count");
+        long expected = 0;
+        if (count.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null) && !(count.ValueKind is JsonValueKind.Number && count.TryGetInt64(out expected)))
+        {
+            return request.BadRequest("count must be a whole number.", "bad_count");
+        }
+
+        var decision = await decide(request.SiteId, broadcast.Id, new UncertainWho(all ? null : email, count.ValueKind is JsonValueKind.Number ? expected : null), request.Actor, request.Cancel);
+        return decision.Result.Code switch
+        {
+            null => Answer.Ok(new UncertainDecisionView(broadcast.Id.ToString(), decision.Recipients)),
+            "not_found" => NoSuchBroadcast(request),
+            "may_not_approve" => Answer.Problem(StatusCodes.Status403Forbidden, decision.Result.Code, decision.Result.Problem!),
+            var code => Answer.Problem(StatusCodes.Status409Conflict, code, decision.Result.Problem!),
+        };
     });
 
     private static Task<Answer> AudienceAsync(ApiRequest request) => WithBroadcastAsync(request, async broadcast =>
@@ -378,3 +410,12 @@ internal sealed record Finding(string Code, string Subject, string Message);
 /// <summary>The body of <c>POST /broadcasts/{id}/resends</c>.</summary>
 /// <param name="To"><c>not_reached</c>, <c>not_opened</c> or <c>uncertain</c>.</param>
 internal sealed record ResendBody(string To);
+
+/// <summary>The body of <c>POST /broadcasts/{id}/second-tries</c> and <c>…/treated-as-sent</c>: <c>email</c> or <c>all</c>.</summary>
+/// <param name="Email">Whose message it is.</param>
+/// <param name="All">True for every recipient that it can be about.</param>
+/// <param name="Count">How many were seen; another number by now is refused. Null = however many.</param>
+internal sealed record UncertainDecisionBody(string? Email, bool? All, long? Count);
+
+/// <summary>For how many recipients it was done.</summary>
+internal sealed record UncertainDecisionView(string BroadcastId, long Recipients);

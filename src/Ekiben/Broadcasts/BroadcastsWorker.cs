@@ -113,8 +113,9 @@ internal sealed partial class BroadcastsWorker(
             if (wanted.TryGetValue(id, out var item))
             {
                 running.Run.Rate.Set(item.PerHour);
-                if (item.HasArrivals)
+                if (item.HasArrivals || item.Version != running.Version)
                 {
+                    running.Version = item.Version;
                     running.Run.Arrived();
                 }
             }
@@ -155,7 +156,7 @@ internal sealed partial class BroadcastsWorker(
             : new BroadcastRun(
                 item.Broadcast, database, audiences, queue, requirements, relays, composer, domains, instanceKey, clock, loggers.CreateLogger<BroadcastRun>());
         run.Rate.Set(item.PerHour);
-        var running = new Running(stop, run);
+        var running = new Running(stop, run) { Version = item.Version };
         _running[item.Broadcast] = running;
         running.Task = Task.Run(async () =>
         {
@@ -230,6 +231,9 @@ internal sealed partial class BroadcastsWorker(
         public Task Task { get; set; } = Task.CompletedTask;
 
         public DateTimeOffset RestartAt { get; set; }
+
+        /// <summary>The broadcast's when the run last looked for rows.</summary>
+        public long Version { get; set; }
     }
 
     private static partial class Log

@@ -50,6 +50,9 @@ internal sealed record Receipt
     /// <summary>Recipients whose uncertain message was sent a second time.</summary>
     public required long Resent { get; init; }
 
+    /// <summary>Uncertain recipients of whom a person noted that their message is taken for sent; they are among the uncertain.</summary>
+    public required long TreatedAsSent { get; init; }
+
     /// <summary>Whether the six figures written at the freeze agree with a fresh count of the rows (ledger.md rule 16).</summary>
     public required bool Balanced { get; init; }
 

@@ -43,7 +43,10 @@ internal sealed class Why(Database database, Audiences audiences, Traces traces,
         var trace = await traces.ReadAsync(broadcast.Id, address.Id, cancel);
         if (trace.Row is { } row)
         {
-            return words.OfRecipient(trace, row, await ReactionsAsync(db, broadcast, row.Subscriber, cancel)) with { MessageId = messageIds.Of(broadcast, address.Id) };
+            return words.OfRecipient(trace, row, await ReactionsAsync(db, broadcast, row.Subscriber, cancel), await DecisionsAsync(db, broadcast, address.Id, cancel)) with
+            {
+                MessageId = messageIds.Of(broadcast, address.Id),
+            };
         }
 
         if (known.IsErased)
@@ -103,6 +106,15 @@ internal sealed class Why(Database database, Audiences audiences, Traces traces,
         }
 
         return failing;
+    }
+
+    private static async Task<IReadOnlyList<WhyDecision>> DecisionsAsync(Db db, Broadcast broadcast, AddressId address, CancellationToken cancel)
+    {
+        var (subject, detail) = (UncertainRows.SubjectOf(broadcast.Id), address.ToString());
+        var noted = await db.AuditLog.AsNoTracking()
+            .Where(n => n.Subject == subject && n.Detail == detail && (n.Action == UncertainRows.SecondTry || n.Action == UncertainRows.TreatedAsSent))
+            .OrderBy(n => n.Id).ToListAsync(cancel);
+        return [.. noted.Select(n => new WhyDecision(n.Action["recipient.".Length..], n.Actor, n.At))];
     }
 
     private static async Task<WhyReactions> ReactionsAsync(Db db, Broadcast broadcast, SubscriberId person, CancellationToken cancel)

@@ -25,6 +25,9 @@ internal sealed record WhyAnswer
     /// <summary>Those that were not accepted at once.</summary>
     public IReadOnlyList<WhyAttempt> Attempts { get; init; } = [];
 
+    /// <summary>What people decided about an uncertain message, in the order in which they did.</summary>
+    public IReadOnlyList<WhyDecision> Decisions { get; init; } = [];
+
     public DateTimeOffset? OpenedAt { get; init; }
 
     public DateTimeOffset? ClickedAt { get; init; }
@@ -40,6 +43,9 @@ internal sealed record WhyAnswer
 
 /// <summary>One attempt: its outcome, the phase in which it ended and what the relay said.</summary>
 internal sealed record WhyAttempt(int Number, DateTimeOffset At, string Outcome, string Phase, int? Code, string? Reply);
+
+/// <summary>A person's or a key's decision: <c>second_try</c> or <c>treated_as_sent</c>.</summary>
+internal sealed record WhyDecision(string Decision, string Actor, DateTimeOffset At);
 
 /// <summary>What decided. Words in snake case; those of recipients are their states'.</summary>
 internal enum WhyCause

@@ -12,7 +12,7 @@ internal sealed class WhyWords(Broadcast broadcast, Site site, KnownPerson known
 {
     private readonly TimeZoneInfo _zone = TimeZoneInfo.TryFindSystemTimeZoneById(site.TimeZone, out var zone) ? zone : TimeZoneInfo.Utc;
 
-    public WhyAnswer OfRecipient(Trace trace, TracedRow row, WhyReactions reactions)
+    public WhyAnswer OfRecipient(Trace trace, TracedRow row, WhyReactions reactions, IReadOnlyList<WhyDecision> decisions)
     {
         var (cause, answer) = row.State switch
         {
@@ -25,11 +25,12 @@ internal sealed class WhyWords(Broadcast broadcast, Site site, KnownPerson known
             RecipientState.Suppressed => SuppressedSince(row),
             RecipientState.RenderFailed => (WhyCause.RenderFailed, $"The message could not be made from the data of {known.Email}: {row.Reply?.Text ?? "no reason is known"}"),
             RecipientState.Canceled => (WhyCause.Canceled, $"The broadcast was canceled {At(broadcast.FinishedAt ?? row.LastAt)}, before the message to {known.Email} had been accepted.{Tries(row)}"),
-            _ => (WhyCause.Uncertain, $"The connection died {At(row.LastAt)} after the message to {known.Email} may have left and before a reply: it may have arrived. {(broadcast.UncertainPolicy is UncertainPolicy.Hold ? "This broadcast never sends a second copy." : "It is tried once more, with the same Message-ID.")}"),
+            _ => (WhyCause.Uncertain, $"The connection died {At(row.LastAt)} after the message to {known.Email} may have left and before a reply: it may have arrived. {SecondTry(row)}{Decided(decisions)}"),
         };
         return WhyAnswer.Of(broadcast, known.Email, cause, answer) with
         {
             State = Words.SnakeCase(row.State.ToString()),
+            Decisions = decisions,
             Attempts = [.. trace.Attempts.Select(attempt => new WhyAttempt(
                 attempt.Number, attempt.At, Words.SnakeCase(attempt.Outcome), Words.SnakeCase(attempt.Phase), attempt.Reply?.Code, attempt.Reply?.Text))],
             OpenedAt = reactions.OpenedAt,
@@ -111,6 +112,19 @@ internal sealed class WhyWords(Broadcast broadcast, Site site, KnownPerson known
     private static string SecondCopy(TracedRow row, Trace trace) => row.WasResent && trace.Attempts.Any(attempt => attempt.Outcome == "uncertain")
         ? " An earlier attempt was uncertain, so there may be two copies, with one Message-ID."
         : "";
+
+    /// <summary>What of the one second try (ledger.md rule 14).</summary>
+    private string SecondTry(TracedRow row) => row switch
+    {
+        { WasResent: true } => "It was sent a second time, with the same Message-ID, and there is no third.",
+        { IsSecondTryOpen: true } when broadcast.Status is BroadcastStatus.Canceled => "The broadcast was canceled, so it is not tried again.",
+        { IsSecondTryOpen: true } => $"It is tried once more, with the same Message-ID.{Standstill()}",
+        _ when broadcast.UncertainPolicy is UncertainPolicy.Hold => "This broadcast never sends a second copy by itself.",
+        _ => "It gets no second try by itself: the person was not to get mail, or the message could not be made again.",
+    };
+
+    private string Decided(IReadOnlyList<WhyDecision> decisions) => string.Concat(decisions.Select(d =>
+        $" {Wording.Actor(d.Actor)} {(d.Decision == "second_try" ? "had it sent once more" : "noted to treat it as sent")} {At(d.At)}."));
 
     private static string Quoted(IReadOnlyList<string> names) => string.Join(", ", names.Select(name => $"“{name}”"));
 

@@ -15,6 +15,8 @@ internal static class BroadcastCommand
 
     private delegate Task<ActionResult> Act(BroadcastActions actions, SiteId site, BroadcastId id, CancellationToken cancel);
 
+    private delegate Task<UncertainDecision> Decide(UncertainDecisions decisions, SiteId site, BroadcastId id, UncertainWho who, CancellationToken cancel);
+
     public static Command Create() => new("broadcast", "List, approve, stop and resume broadcasts.")
     {
         List(),
@@ -28,7 +30,41 @@ internal static class BroadcastCommand
         Action("cancel", "Stop it for good.",
             (actions, site, id, cancel) => actions.CancelAsync(site, id, Actor.Cli, cancel)),
         Rate(),
+        Decision("send-again", "Send an uncertain message once more: the one second try that there is.", "sent once more",
+            (decisions, site, id, who, cancel) => decisions.SendAgainAsync(site, id, who, Actor.Cli, cancel)),
+        Decision("treat-as-sent", "Note that an uncertain message is taken for sent; it changes no state.", "treated as sent",
+            (decisions, site, id, who, cancel) => decisions.TreatAsSentAsync(site, id, who, Actor.Cli, cancel)),
     };
+
+    private static Command Decision(string name, string description, string done, Decide decide)
+    {
+        var id = IdArgument();
+        var email = new Argument<string?>("EMAIL") { Description = "Whose message it is.", Arity = ArgumentArity.ZeroOrOne };
+        var all = new Option<bool>("--all") { Description = "Every recipient whom it can be about." };
+        var json = CommandOutput.JsonOption();
+        var command = new Command(name, description) { id, email, all, json };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var address = parsed.GetValue(email);
+            if (address is null != parsed.GetValue(all))
+            {
+                throw new CommandFailure("Say either whose message it is, or --all.");
+            }
+
+            await using var folder = await DataFolder.OpenAsync(CommonOptions.Read(parsed), cancel);
+            var broadcast = await folder.FindBroadcastAsync(parsed.GetRequiredValue(id), cancel);
+            var decision = await decide(folder.Services.GetRequiredService<UncertainDecisions>(), broadcast.SiteId, broadcast.Id, new UncertainWho(address), cancel);
+            if (!decision.Result.Done)
+            {
+                throw new CommandFailure(decision.Result.Problem!);
+            }
+
+            var view = new UncertainDecisionView(broadcast.Id.ToString(), decision.Recipients);
+            Console.Out.WriteLine(parsed.GetValue(json) ? CommandOutput.Json(view) : $"broadcast {view.BroadcastId}: {view.Recipients.ToString(CultureInfo.InvariantCulture)} {done}");
+            return 0;
+        });
+        return command;
+    }
 
     private static Command List()
     {

@@ -31,6 +31,7 @@ internal static class ReceiptCommand
         ("duplicate_addresses", r.DuplicateAddresses), ("recipients", r.Recipients), ("pending", r.Pending), ("sending", r.Sending),
         ("deferred", r.Deferred), ("accepted", r.Accepted), ("refused", r.Refused), ("expired", r.Expired), ("suppressed", r.Suppressed),
         ("render_failed", r.RenderFailed), ("canceled", r.Canceled), ("uncertain", r.Uncertain), ("uncertain_ever", r.UncertainEver), ("resent", r.Resent),
+        ("treated_as_sent", r.TreatedAsSent),
     ];
 
     private static string ToText(Broadcast broadcast, Receipt receipt)

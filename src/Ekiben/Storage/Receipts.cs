@@ -40,14 +40,16 @@ internal sealed class Receipts(Database database, MessageIds messageIds)
             }
         }
 
-        await using var others = Command(connection, transaction, broadcast.Id, """
+        await using var others = Command(connection, transaction, broadcast.Id, $"""
             SELECT (SELECT COUNT(DISTINCT address_id) FROM attempts WHERE broadcast_id = @broadcast AND outcome = 'uncertain'),
                    (SELECT COUNT(*) FROM recipients WHERE broadcast_id = @broadcast AND resent = 1),
                    (SELECT COUNT(*) FROM left_out WHERE broadcast_id = @broadcast AND reason = 1),
                    (SELECT COUNT(*) FROM left_out WHERE broadcast_id = @broadcast AND reason = 2),
                    (SELECT COUNT(*) FROM left_out WHERE broadcast_id = @broadcast AND reason = 3),
-                   (SELECT COUNT(*) FROM left_out WHERE broadcast_id = @broadcast AND reason = 4)
+                   (SELECT COUNT(*) FROM left_out WHERE broadcast_id = @broadcast AND reason = 4),
+                   ({UncertainRows.CountTreatedAsSent})
             """);
+        others.Set("@subject", UncertainRows.SubjectOf(broadcast.Id));
         await using var left = await others.ExecuteReaderAsync(cancel);
         await left.ReadAsync(cancel);
         if (figures.FrozenAt is null)
@@ -69,10 +71,10 @@ internal sealed class Receipts(Database database, MessageIds messageIds)
             && figures.SuppressedBefore == left.GetInt64(4)
             && figures.DuplicateAddresses == left.GetInt64(5)
             && figures.Matched == figures.Recipients + figures.Excluded + figures.Unsubscribed + figures.SuppressedBefore + figures.DuplicateAddresses;
-        return Make(figures, states, left.GetInt64(0), left.GetInt64(1), balanced);
+        return Make(figures, states, left.GetInt64(0), left.GetInt64(1), balanced) with { TreatedAsSent = left.GetInt64(6) };
     }
 
-    /// <summary>The per-shard counts summed: at most a few hundred rows, exact as of the last commit (rule 17), <c>balanced</c> not recounted.</summary>
+    /// <summary>The per-shard counts summed: at most a few hundred rows, exact as of the last commit (rule 17), <c>balanced</c> and what is treated as sent not counted.</summary>
     public async Task<Receipt> ReadCountsAsync(Broadcast broadcast, CancellationToken cancel)
     {
         await using var connection = await database.ConnectAsync(cancel);
@@ -279,6 +281,7 @@ internal sealed class Receipts(Database database, MessageIds messageIds)
         Uncertain = states[(int)RecipientState.Uncertain],
         UncertainEver = uncertainEver,
         Resent = resent,
+        TreatedAsSent = 0,
         Balanced = balanced,
     };
 

@@ -41,12 +41,14 @@ internal static class RecipientTags
             WHERE r.broadcast_id = @broadcast AND r.address_id BETWEEN @first AND @last
               AND r.state IN ({string.Join(", ", states.Select(state => ((int)state).ToString(CultureInfo.InvariantCulture)))})
               AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = r.subscriber_id)
+              AND NOT (r.state = 9 AND {UncertainRows.IsTreatedAsSent})
               {(exceptOpeners
                   ? "AND NOT EXISTS (SELECT 1 FROM feedback x WHERE x.broadcast_id = r.broadcast_id AND x.kind IN ('open', 'click') AND x.subscriber_id = r.subscriber_id)"
                   : "")}
             ON CONFLICT DO NOTHING
             """;
         command.Set("@tag", tag);
+        command.Set("@subject", UncertainRows.SubjectOf(broadcast));
         command.Set("@broadcast", broadcast.Value);
         command.Set("@first", range.First);
         command.Set("@last", range.Last);

@@ -100,6 +100,9 @@ internal sealed record WorkItem(BroadcastId Broadcast, BroadcastStatus Status, D
     /// <summary>A stream with mails that may move.</summary>
     public bool IsStream { get; init; }
 
+    /// <summary>Another with every action on it, in stored milliseconds: what a run has read may not be all there is.</summary>
+    public long Version { get; init; }
+
     /// <summary>Of a stream: some of them were never tried.</summary>
     public bool HasArrivals { get; init; }
 

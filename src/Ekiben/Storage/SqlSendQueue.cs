@@ -27,15 +27,15 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
             SELECT b.id, b.status,
                    CASE WHEN b.status = 'scheduled' THEN {Greatest}(COALESCE(b.send_at, 0), COALESCE(
                        (SELECT a.effective_at FROM approvals a WHERE a.broadcast_id = b.id AND a.revoked_at IS NULL ORDER BY a.id DESC LIMIT 1), 0)) END,
-                   b.batch_size_per_hour, 0, 0
+                   b.batch_size_per_hour, 0, 0, b.updated_at
             FROM broadcasts b WHERE b.status IN ('scheduled', 'sending') AND NOT b.is_stream
             UNION ALL
-            SELECT b.id, b.status, CAST(NULL AS bigint), b.batch_size_per_hour, 1, MAX(CASE WHEN sh.pending > 0 THEN 1 ELSE 0 END)
+            SELECT b.id, b.status, CAST(NULL AS bigint), b.batch_size_per_hour, 1, MAX(CASE WHEN sh.pending > 0 THEN 1 ELSE 0 END), CAST(0 AS bigint)
             FROM broadcasts b JOIN shards sh ON sh.broadcast_id = b.id
             WHERE b.is_stream AND b.status = 'sending' AND sh.pending + sh.sending + sh.deferred + sh.uncertain > 0
             GROUP BY b.id, b.status, b.batch_size_per_hour
             UNION ALL
-            SELECT b.id, b.status, CAST(NULL AS bigint), CAST(NULL AS integer), 0, 0 FROM broadcasts b
+            SELECT b.id, b.status, CAST(NULL AS bigint), CAST(NULL AS integer), 0, 0, b.updated_at FROM broadcasts b
             WHERE b.status = 'canceled' AND b.started_at IS NOT NULL
               AND (b.frozen_at IS NULL OR EXISTS (SELECT 1 FROM shards sh WHERE sh.broadcast_id = b.id AND sh.pending + sh.deferred > 0))
             """;
@@ -51,6 +51,7 @@ internal abstract partial class SqlSendQueue<TLedger>(Database database, GroupWr
             {
                 IsStream = reader.GetInt32(4) == 1,
                 HasArrivals = reader.GetInt32(5) == 1,
+                Version = reader.GetInt64(6),
             });
         }
 

@@ -68,6 +68,7 @@ internal sealed class Traces(Database database)
                 (RecipientState)Number(reader, 0),
                 Number(reader, 1),
                 Number(reader, 2) == 1,
+                Number(reader, 2) == 0,
                 reader.IsDBNull(3) ? null : Times.FromStored(reader.GetInt64(3)),
                 reader.IsDBNull(4) ? null : Times.FromStored(reader.GetInt64(4)),
                 Reply(reader, 5),
@@ -130,12 +131,13 @@ internal sealed record Trace(TracedRow? Row, IReadOnlyList<TracedAttempt> Attemp
 /// <param name="State">Where it stands.</param>
 /// <param name="Attempts">How often it was tried.</param>
 /// <param name="WasResent">Whether an uncertain message was sent a second time.</param>
+/// <param name="IsSecondTryOpen">Whether an uncertain message may still be sent a second time.</param>
 /// <param name="NotBefore">When a deferred one is tried again.</param>
 /// <param name="LastAt">When it last changed; null = never.</param>
 /// <param name="Reply">What was last said of it.</param>
 /// <param name="Subscriber">Whose data the message is made from.</param>
 internal sealed record TracedRow(
-    RecipientState State, int Attempts, bool WasResent, DateTimeOffset? NotBefore, DateTimeOffset? LastAt, TracedReply? Reply, SubscriberId Subscriber);
+    RecipientState State, int Attempts, bool WasResent, bool IsSecondTryOpen, DateTimeOffset? NotBefore, DateTimeOffset? LastAt, TracedReply? Reply, SubscriberId Subscriber);
 
 /// <summary>One attempt. <paramref name="Outcome"/> and <paramref name="Phase"/> are the words of the ledger.</summary>
 internal sealed record TracedAttempt(int Number, DateTimeOffset At, string Outcome, string Phase, TracedReply? Reply);

@@ -20,6 +20,10 @@ public sealed class When_a_broadcast_is_on_its_way(Chromium chromium)
         await Expect(person.Page.Locator(".rate-chart rect").First).ToBeAttachedAsync();
         await Expect(person.Page.Locator(".rate-chart figcaption")).ToContainTextAsync("an hour");
 
+        await person.Button("Cancel").ClickAsync();
+        await Expect(person.Page.GetByRole(Microsoft.Playwright.AriaRole.Dialog)).ToContainTextAsync("not got it yet never will.");
+        await Expect(person.Page.GetByRole(Microsoft.Playwright.AriaRole.Dialog)).ToContainTextAsync("way to the relay");
+        await person.Button("Not now").ClickAsync();
         await person.Button("Pause").ClickAsync();
         await person.Button("Pause it").ClickAsync();
         await person.SeesAsync("Paused: no further message goes out until it is resumed.");
@@ -96,6 +100,35 @@ public sealed class When_a_broadcast_is_on_its_way(Chromium chromium)
 
         await person.OpenAsync($"/broadcasts/{id}/why?email=what");
         await Expect(person.Page.Locator("p.answer")).ToContainTextAsync("“what” is no address");
+    }
+
+    [Fact]
+    public async Task An_approver_sends_an_uncertain_message_once_more_and_treats_another_as_sent()
+    {
+        await using var app = await SendingApp.StartAsync(["dot:accept-then-close:to=lost*"], connections: 1);
+        await app.Site.ImportAsync(new { email = "lost1@example.com" }, new { email = "lost2@example.com" }, new { email = "ann@example.com" });
+        var id = await app.Site.CreatedAsync(new { name = "Once", subject = "Hi", content = "<p>Hello</p>", type = "plain", uncertain_policy = "hold", approved = true, send_at = "2022-12-13 12:50" });
+        await app.UntilStatusAsync(id, "sent");
+        await using var author = await Person.LogInAsync(app.App, chromium, Roles.Author);
+        await author.OpenAsync($"/broadcasts/{id}/why?email=lost1@example.com");
+        await Expect(author.Button("Send again: lost1@example.com")).ToHaveCountAsync(0);
+
+        app.Sink.ReplaceFaults();
+        await using var approver = await Person.LogInAsync(app.App, chromium, Roles.Approver);
+        await approver.OpenAsync($"/broadcasts/{id}/recipients?state=uncertain");
+        await approver.Button("Treat as sent: lost2@example.com").ClickAsync();
+        await approver.Button("Treat as sent").ClickAsync();
+        await Expect(approver.Page.GetByRole(Microsoft.Playwright.AriaRole.Dialog)).ToHaveCountAsync(0);
+        await approver.OpenAsync($"/broadcasts/{id}");
+        await approver.SeesAsync("Of the uncertain, 1 treated as sent.");
+        await approver.Button("Send again to all who are uncertain").ClickAsync();
+        await approver.SeesAsync("1 person gets the message once more.");
+        await approver.Button("Send it once more (1 person)").ClickAsync();
+        await app.UntilAsync(id, receipt => receipt.GetProperty("status").GetString() == "sent" && receipt.Number("accepted") == 2);
+        await approver.OpenAsync($"/broadcasts/{id}/why?email=lost1@example.com");
+        await Expect(approver.Page.Locator("[data-decisions]")).ToContainTextAsync($"Second try by {approver.Email}");
+        Assert.Equal([1, 1, 2], app.Sink.Messages.GroupBy(message => message.RcptTo[0]).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => group.Count()).Order());
+        Assert.Empty(approver.Complaints);
     }
 
     [Fact]

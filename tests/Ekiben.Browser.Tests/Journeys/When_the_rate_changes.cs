@@ -21,6 +21,7 @@ public sealed class When_the_rate_changes(Chromium chromium)
 
         await ChangeAsync(author, "600");
         await author.SeesAsync("Raising the rate of an approved broadcast needs the right to approve.");
+        await author.Button("Not now").ClickAsync();
         await ChangeAsync(author, "30");
         await author.SeesAsync("It goes 30 an hour from the next message on.");
 
@@ -44,5 +45,7 @@ public sealed class When_the_rate_changes(Chromium chromium)
     {
         await person.Page.GetByLabel("Messages an hour").FillAsync(typed);
         await person.Button("Change rate").ClickAsync();
+        await Expect(person.Page.GetByRole(Microsoft.Playwright.AriaRole.Dialog)).ToContainTextAsync("way to the relay");
+        await person.Page.GetByRole(Microsoft.Playwright.AriaRole.Dialog).GetByRole(Microsoft.Playwright.AriaRole.Button).Filter(new() { HasText = "Send " }).ClickAsync();
     }
 }

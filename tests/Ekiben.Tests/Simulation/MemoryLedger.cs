@@ -168,6 +168,17 @@ internal sealed class MemoryLedger(SimulatedTime time, Random random, IReadOnlyL
         }
     }
 
+    /// <summary>A person orders the second try of a row that would get none (rule 14); what is sent already goes on for it.</summary>
+    public static void SendAgain(SimulatedBroadcast of, SimulatedRow row)
+    {
+        if (of.Status is BroadcastStatus.Sending or BroadcastStatus.Sent && row is { State: RecipientState.Uncertain, Resent: 2, IsUnreachable: false })
+        {
+            (row.Resent, row.IsOrdered) = (0, true);
+            of.Orders++;
+            of.Status = BroadcastStatus.Sending;
+        }
+    }
+
     /// <summary>I8 to I13 of one row that is about to be written.</summary>
     public void CheckMove(SimulatedBroadcast of, SimulatedRow row, RecipientState to, TakenShard shard)
     {

@@ -27,6 +27,9 @@ internal sealed class SimulatedBroadcast(long id, int people, int perShard, Unce
 
     public bool IsFrozen { get; private set; }
 
+    /// <summary>How often somebody ordered a second try of one of its rows (rule 14).</summary>
+    public int Orders { get; set; }
+
     public ThrottleState? Throttle { get; set; }
 
     public List<SimulatedRow> Rows { get; } = [];
@@ -164,6 +167,9 @@ internal sealed class SimulatedRow(long address)
 
     /// <summary>How often it became uncertain: only that allows another copy (I6).</summary>
     public int UncertainOutcomes { get; set; }
+
+    /// <summary>Somebody ordered its second try.</summary>
+    public bool IsOrdered { get; set; }
 
     /// <summary>Times that it became <c>sending</c>: each is one attempt on the wire at most.</summary>
     public int Claims { get; set; }

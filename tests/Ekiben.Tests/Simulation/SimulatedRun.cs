@@ -10,7 +10,12 @@ internal sealed class SimulatedRun(MemoryLedger ledger, SimulatedBroadcast broad
     private static readonly AudienceRule Everybody = new(new SiteId(1), [], [], null);
 
     private readonly RunState _state = new();
+    private readonly int _orders = broadcast.Orders;
+    private BroadcastFeed? _feed;
     private Task<bool>? _held;
+
+    /// <summary>Somebody ordered a second try since.</summary>
+    public void Arrived() => _feed?.Arrived();
 
     public async Task RunAsync(CancellationToken stop, CancellationToken abort)
     {
@@ -31,12 +36,13 @@ internal sealed class SimulatedRun(MemoryLedger ledger, SimulatedBroadcast broad
             broken("rule 12: a run began and found rows still sending");
         }
 
-        var feed = new BroadcastFeed(ledger, shards, rate, _state, time);
+        var feed = _feed = new BroadcastFeed(ledger, shards, rate, _state, time);
         var lane = new LaneWork(
             ledger, new RelayTurns(routes, time), feed, new UpcomingRows(), SimulatedMessage.Of(id, time), new MessagePool(), new FailureWatch(), _state, rate, time,
             (reason, cancel) => _held ??= ledger.HoldAsync(id, reason, cancel));
         if (await LaneCrew.RunAsync(lane, stop, abort)
             && await ledger.CloseAsync(id, stop) is { } problem
+            && broadcast.Orders == _orders
             && await ledger.HoldAsync(id, problem, stop))
         {
             broken($"I2: a run came to its end with rows that can move: {string.Join(", ", broadcast.Rows.Where(row => row.State is RecipientState.Pending or RecipientState.Sending or RecipientState.Deferred || row is { State: RecipientState.Uncertain, Resent: 0 }).Select(row => $"{row.Address} {row.State} after {row.Attempts}"))}");

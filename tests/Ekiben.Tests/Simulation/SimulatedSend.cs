@@ -145,7 +145,7 @@ internal sealed class SimulatedSend
             return;
         }
 
-        switch (_random.Next(20))
+        switch (_random.Next(21))
         {
             case < 4:
                 WithSomebody(broadcast, row => row.IsUnreachable = true);
@@ -180,6 +180,9 @@ internal sealed class SimulatedSend
             case 19:
                 Reroute(all: false);
                 _server.Reroute(_uses);
+                break;
+            case 20:
+                broadcast.Rows.ForEach(row => MemoryLedger.SendAgain(broadcast, row));
                 break;
         }
 
@@ -255,7 +258,7 @@ internal sealed class SimulatedSend
         {
             Broken($"I6: row {row.Address} has a copy and is {row.State}");
         }
-        else if (copies > lies + (broadcast.Policy == UncertainPolicy.Hold ? 1 : Math.Min(2, 1 + row.UncertainOutcomes)))
+        else if (copies > lies + (broadcast.Policy == UncertainPolicy.Hold && !row.IsOrdered ? 1 : Math.Min(2, 1 + row.UncertainOutcomes)))
         {
             Broken($"I6: row {row.Address} has {copies} copies");
         }

@@ -115,6 +115,11 @@ internal sealed class SimulatedServer(
             if (item is not null)
             {
                 running.Rate.Set(item.PerHour);
+                if (running.Orders != ledger.Find(id).Orders)
+                {
+                    running.Orders = ledger.Find(id).Orders;
+                    running.Run?.Arrived();
+                }
             }
 
             if (running.Task.IsCompleted)
@@ -136,7 +141,7 @@ internal sealed class SimulatedServer(
             }
             else if (!stopped && !_running.ContainsKey(item.Broadcast) && item.IsDue(time.GetUtcNow()))
             {
-                var running = new Running();
+                var running = new Running { Orders = ledger.Find(item.Broadcast).Orders };
                 running.Rate.Set(item.PerHour);
                 _running.Add(item.Broadcast, running);
                 running.Task = RunAsync(item.Broadcast, running);
@@ -149,7 +154,8 @@ internal sealed class SimulatedServer(
         await Task.Yield();
         try
         {
-            await new SimulatedRun(ledger, ledger.Find(id), _routes, running.Rate, time, broken).RunAsync(running.Stop.Token, _abort.Token);
+            running.Run = new SimulatedRun(ledger, ledger.Find(id), _routes, running.Rate, time, broken);
+            await running.Run.RunAsync(running.Stop.Token, _abort.Token);
         }
         catch (OperationCanceledException) when (running.Stop.IsCancellationRequested)
         {
@@ -175,5 +181,9 @@ internal sealed class SimulatedServer(
         public RunRate Rate { get; } = new();
 
         public Task Task { get; set; } = Task.CompletedTask;
+
+        public SimulatedRun? Run { get; set; }
+
+        public int Orders { get; set; }
     }
 }

@@ -23,6 +23,8 @@ internal sealed record LastChange(string Actor, string Action, DateTimeOffset At
         "broadcast.canceled" => "canceled it",
         "broadcast.rate_changed" => "changed its rate",
         "broadcast.created" => "made it",
+        UncertainRows.SecondTry => "had uncertain messages sent once more",
+        UncertainRows.TreatedAsSent => "treated uncertain messages as sent",
         _ => "changed it",
     };
 }

@@ -26,7 +26,7 @@ public sealed partial class BroadcastPage
             ActionKind.Cancel, "Cancel", "quiet danger", "Cancel this broadcast for good?", "Cancel it for good",
             broadcast.StartedAt is null
                 ? "It will never be sent. Nothing has left so far."
-                : "Whoever has not got it yet never will. Messages on the wire now still finish and are recorded.");
+                : $"{NeverGetIt()} {InFlight()}");
         var revoke = new OfferedAction(
             ActionKind.Revoke, "Take the approval back", "quiet", "Take the approval back?", "Take it back", "It becomes a draft again and waits for a new approval.");
         switch (broadcast.Status)
@@ -52,7 +52,7 @@ public sealed partial class BroadcastPage
                 yield return cancel;
                 yield return new OfferedAction(
                     ActionKind.Pause, "Pause", "", "Pause this broadcast?", "Pause it",
-                    "No further message goes out until you resume it. Messages on the wire now still finish and are recorded.");
+                    $"No further message goes out until you resume it. {InFlight()}");
                 break;
             case BroadcastStatus.Paused:
                 yield return cancel;
@@ -73,6 +73,14 @@ public sealed partial class BroadcastPage
                 break;
         }
     }
+
+    /// <summary>What becomes of what is on a connection when sending stops: as of the last look, which is a second old at most.</summary>
+    private string InFlight() => RateWords.InFlight(_scene?.Receipt);
+
+    /// <summary>Whom a cancellation leaves without a message; never a number that nobody has counted.</summary>
+    private string NeverGetIt() => _scene?.Receipt is { } receipt
+        ? receipt.Pending + receipt.Deferred is var left && left == 0 ? "Nobody waits for it any more." : $"{Wording.People(left)} who {(left == 1 ? "has" : "have")} not got it yet never will."
+        : "Nobody has got it yet, and nobody will.";
 
     /// <summary>Why the site's rules want somebody else for the approval, null when this person will do.</summary>
     private string? WhyNotByThisPerson() =>

@@ -112,6 +112,7 @@ public sealed partial class BroadcastPage
             Progress = _progress,
             LastAnswers = broadcast.FrozenAt is null ? [] : _scene?.LastAnswers ?? [],
         };
+        _recounted = null;
         _now = new BroadcastNow(broadcast.Status, broadcast.StatusReason, broadcast.UpdatedAt, broadcast.FrozenAt);
         CountDown();
         StateHasChanged();

@@ -16,6 +16,14 @@ internal static class RateWords
         return $"next at {at}, finished {Wording.Time(finish, now, zone)}";
     }
 
+    /// <summary>What becomes of what is on a connection now, when sending stops or changes; null = nothing is sent yet.</summary>
+    public static string InFlight(Receipt? receipt) => receipt?.Sending switch
+    {
+        null or 0 => "Nothing is on its way to the relay at this moment.",
+        1 => "1 message is on its way to the relay now: it still finishes and is recorded.",
+        var count => $"{Wording.Number(count.Value)} messages are on their way to the relay now: they still finish and are recorded.",
+    };
+
     /// <summary>Digits, with or without the marks that group them; nothing at all is no limit (null). False when it is no rate that there can be.</summary>
     public static bool TryRead(string? typed, out int? perHour)
     {
