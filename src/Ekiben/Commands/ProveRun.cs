@@ -167,7 +167,11 @@ internal sealed class ProveRun(ProvePlan plan, EkibenOptions options, string fol
     private async Task PauseAsync(long id, JournalTail tail, CancellationToken cancel)
     {
         // What goes on needs a relay to go by, so it is told of the server's.
-        RelayOptions.TryParse(_relayUrl, out var servers, out _);
+        if (!RelayOptions.TryParse(_relayUrl, out var servers, out var wrong))
+        {
+            throw new CommandFailure(wrong!);
+        }
+
         await using var data = await DataFolder.OpenAsync(options with { Relay = servers }, cancel);
         var (actions, broadcast) = (data.Services.GetRequiredService<BroadcastActions>(), await data.FindBroadcastAsync(id, cancel));
         Demand(await actions.PauseAsync(broadcast.SiteId, broadcast.Id, Actor.Cli, cancel));
