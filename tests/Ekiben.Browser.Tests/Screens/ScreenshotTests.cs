@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 
 namespace Ekiben.Browser.Tests.Screens;
 
-/// <summary>Draws every screen into the folder that <c>EKIBEN_SCREENSHOTS</c> names: <c>./test --screenshots</c>. <c>EKIBEN_SCREENS</c> names some, with commas between.</summary>
+/// <summary>Draws every screen into the folder that <c>EKIBEN_SCREENSHOTS</c> names: <c>./test --screenshots</c>.</summary>
 public sealed class ScreenshotTests(World world, Chromium chromium)
 {
     private static readonly (string End, Look Look)[] Looks =
@@ -19,8 +19,6 @@ public sealed class ScreenshotTests(World world, Chromium chromium)
     public async Task Screen_is_drawn(string name)
     {
         var folder = Environment.GetEnvironmentVariable("EKIBEN_SCREENSHOTS") ?? throw new InvalidOperationException("EKIBEN_SCREENSHOTS names no folder");
-        var wanted = Environment.GetEnvironmentVariable("EKIBEN_SCREENS");
-        Assert.SkipWhen(!string.IsNullOrEmpty(wanted) && !wanted.Split(',').Contains(name), "not asked for");
         foreach (var (end, look) in Looks)
         {
             await using var person = await Screen.Of(name).OpenAsync(world, chromium, look with { ReducedMotion = true });
